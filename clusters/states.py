@@ -1,0 +1,65 @@
+"""What a cluster and a machine can become."""
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import models
+
+from palette_portal.orchestration.transitions import Transitions, move
+
+if TYPE_CHECKING:
+    from clusters.models import Cluster, Machine
+
+
+class ClusterState(models.TextChoices):
+    PENDING = "Pending"
+    PROVISIONING = "Provisioning"
+    RUNNING = "Running"
+    DELETING = "Deleting"
+    DELETED = "Deleted"
+
+
+class ClusterHealth(models.TextChoices):
+    HEALTHY = "Healthy"
+    UNHEALTHY = "Unhealthy"
+    UNKNOWN = "Unknown"
+
+
+class MachineState(models.TextChoices):
+    PENDING = "Pending"
+    PROVISIONING = "Provisioning"
+    PROVISIONED = "Provisioned"
+    RUNNING = "Running"
+    DELETING = "Deleting"
+    DELETED = "Deleted"
+    FAILED = "Failed"
+    UNKNOWN = "Unknown"
+
+
+CLUSTER_TRANSITIONS: Transitions = {
+    ClusterState.PENDING: frozenset({ClusterState.PROVISIONING, ClusterState.DELETING}),
+    ClusterState.PROVISIONING: frozenset({ClusterState.RUNNING, ClusterState.DELETING}),
+    ClusterState.RUNNING: frozenset({ClusterState.DELETING}),
+    ClusterState.DELETING: frozenset({ClusterState.DELETED}),
+    ClusterState.DELETED: frozenset(),
+}
+
+_LEAVING = frozenset({MachineState.DELETING, MachineState.FAILED, MachineState.UNKNOWN})
+
+MACHINE_TRANSITIONS: Transitions = {
+    MachineState.PENDING: frozenset({MachineState.PROVISIONING}) | _LEAVING,
+    MachineState.PROVISIONING: frozenset({MachineState.PROVISIONED}) | _LEAVING,
+    MachineState.PROVISIONED: frozenset({MachineState.RUNNING}) | _LEAVING,
+    MachineState.RUNNING: _LEAVING,
+    MachineState.FAILED: frozenset({MachineState.PROVISIONED, MachineState.RUNNING, MachineState.DELETING}),
+    MachineState.UNKNOWN: frozenset({MachineState.RUNNING, MachineState.DELETING}),
+    MachineState.DELETING: frozenset({MachineState.DELETED}),
+    MachineState.DELETED: frozenset(),
+}
+
+
+def move_cluster(cluster: "Cluster", new_state: ClusterState, **changes: Any) -> None:
+    move(cluster, CLUSTER_TRANSITIONS, new_state, **changes)
+
+
+def move_machine(machine: "Machine", new_state: MachineState, **changes: Any) -> None:
+    move(machine, MACHINE_TRANSITIONS, new_state, **changes)

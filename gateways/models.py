@@ -1,0 +1,217 @@
+import uuid
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from gateways.states import GatewayState
+from palette_portal.encryption import EncryptedTextField
+from palette_portal.tenants.models import Project, Tenant, User
+from palette_portal.tenants.permissions import Permission, can
+from palette_portal.vsphere.session import Credentials
+
+
+class GatewayRelease(models.Model):
+    """What a gateway is made of: published by a command or a migration, never edited."""
+
+    version = models.CharField(max_length=32, unique=True)
+    kubernetes_version = models.CharField(max_length=32)
+    image_template = models.CharField(max_length=80)
+    notes = models.TextField(blank=True)
+    published_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["-published_at"]
+
+    def __str__(self) -> str:
+        return self.version
+
+
+class GatewayQuerySet(models.QuerySet["PrivateCloudGateway"]):
+    def visible_to(self, user: User) -> "GatewayQuerySet":
+        if not can(user, Permission.VIEW_GATEWAYS):
+            return self.none()
+        return self.filter(tenant_id=user.tenant_id)
+
+    def present(self) -> "GatewayQuerySet":
+        return self.exclude(state=GatewayState.DELETED)
+
+
+class PrivateCloudGateway(models.Model):
+    """The tenant's foothold in one vCenter: first an installer VM, then a small Kubernetes cluster."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="gateways")
+    # Empty until the installer registers with the name typed into its OVF properties.
+    name = models.CharField(max_length=63, blank=True)
+    state = models.CharField(max_length=16, choices=GatewayState, default=GatewayState.PENDING)
+    error = models.TextField(blank=True)
+    size = models.PositiveSmallIntegerField(default=1)
+    release = models.ForeignKey(GatewayRelease, null=True, blank=True, on_delete=models.PROTECT)
+    vcenter_server = models.CharField(max_length=255, blank=True)
+
+    registered_at = models.DateTimeField(null=True, blank=True)
+    installer_ip = models.GenericIPAddressField(null=True, blank=True)
+    installer_version = models.CharField(max_length=32, blank=True)
+    installer_instance_uuid = models.UUIDField(null=True, blank=True)
+    installer_token_hash = models.CharField(max_length=64, blank=True)
+    last_heartbeat_at = models.DateTimeField(null=True, blank=True)
+
+    pod_cidr = models.CharField(max_length=43, blank=True)
+    service_cidr = models.CharField(max_length=43, blank=True)
+    # Proxy addresses may carry a user name and password.
+    http_proxy = EncryptedTextField(blank=True)
+    https_proxy = EncryptedTextField(blank=True)
+    no_proxy = models.TextField(blank=True)
+    proxy_certificate = models.TextField(blank=True)
+
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+    running_at = models.DateTimeField(null=True, blank=True)
+
+    objects = GatewayQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["created_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "name"],
+                condition=~Q(name="") & ~Q(state=GatewayState.DELETED),
+                name="gateway_name_unique_in_tenant",
+            ),
+            models.CheckConstraint(condition=Q(size__in=[1, 3]), name="gateway_size_1_or_3"),
+            models.CheckConstraint(
+                condition=Q(registered_at=None, installer_token_hash="")
+                | (Q(registered_at__isnull=False) & ~Q(installer_token_hash="")),
+                name="gateway_registered_with_token",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.display_name
+
+    @property
+    def display_name(self) -> str:
+        return self.name or "New gateway"
+
+    @property
+    def is_registered(self) -> bool:
+        return self.registered_at is not None
+
+
+class PairingCodeQuerySet(models.QuerySet["PairingCode"]):
+    def usable(self) -> "PairingCodeQuerySet":
+        return self.filter(used_at=None, revoked_at=None, expires_at__gt=timezone.now())
+
+
+class PairingCode(models.Model):
+    """Lets one installer register once. Only a keyed hash of the code is kept."""
+
+    gateway = models.ForeignKey(PrivateCloudGateway, on_delete=models.CASCADE, related_name="pairing_codes")
+    code_hash = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    objects = PairingCodeQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["gateway"],
+                condition=Q(used_at=None, revoked_at=None),
+                name="pairing_code_one_open_per_gateway",
+            ),
+            models.CheckConstraint(
+                condition=Q(used_at=None) | Q(revoked_at=None), name="pairing_code_used_or_revoked"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"pairing code of {self.gateway_id}"
+
+    @property
+    def is_overdue(self) -> bool:
+        """The installer had its ten minutes and did not come: time for the troubleshooting hints."""
+        limit = timedelta(minutes=settings.GATEWAY_REGISTRATION_WARNING_MINUTES)
+        return self.used_at is None and timezone.now() > self.created_at + limit
+
+
+class CloudAccountQuerySet(models.QuerySet["CloudAccount"]):
+    def visible_to(self, user: User) -> "CloudAccountQuerySet":
+        if not can(user, Permission.VIEW_CLOUD_ACCOUNTS):
+            return self.none()
+        return self.filter(tenant_id=user.tenant_id)
+
+
+class CloudAccount(models.Model):
+    """Credentials for one vCenter, reached through one gateway."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="cloud_accounts")
+    project = models.ForeignKey(Project, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    gateway = models.ForeignKey(PrivateCloudGateway, on_delete=models.PROTECT, related_name="cloud_accounts")
+    name = models.CharField(max_length=80)
+    vcenter_server = models.CharField(max_length=255)
+    username = models.CharField(max_length=255)
+    password = EncryptedTextField()
+    # Pinned by the admin when the system's CAs do not know the certificate; empty = the CAs decide.
+    thumbprint_sha256 = models.CharField(max_length=95, blank=True)
+    ca_pem = models.TextField(blank=True)
+    vcenter_version = models.CharField(max_length=32, blank=True)
+    is_default = models.BooleanField(default=False)
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = CloudAccountQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["gateway"], condition=Q(is_default=True), name="cloud_account_one_default_per_gateway"
+            ),
+            models.UniqueConstraint(
+                fields=["tenant", "project", "name"],
+                nulls_distinct=False,
+                name="cloud_account_name_unique_in_scope",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def credentials(self) -> Credentials:
+        return Credentials(
+            server=self.vcenter_server,
+            username=self.username,
+            password=self.password,
+            thumbprint_sha256=self.thumbprint_sha256,
+            ca_pem=self.ca_pem,
+        )
+
+
+def _empty() -> dict[str, Any]:
+    return {}
+
+
+class ConfigureDraft(models.Model):
+    """What the Configure wizard knows so far. The password lives in its own encrypted column, not in the data."""
+
+    gateway = models.OneToOneField(PrivateCloudGateway, on_delete=models.CASCADE, related_name="draft")
+    # One key per wizard page: the cleaned, JSON-able values of that page.
+    pages = models.JSONField(default=_empty)
+    password = EncryptedTextField(blank=True)
+    # Facts the vCenter page verified: version, thumbprint, certificate, skew_seconds.
+    vcenter = models.JSONField(default=_empty)
+    updated_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    updated_at = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return f"draft of {self.gateway_id}"

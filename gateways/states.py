@@ -1,0 +1,52 @@
+"""What a gateway can become, and why an action is not possible in its present state."""
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import models
+
+from palette_portal.http import Conflict
+from palette_portal.orchestration.transitions import Transitions, move
+
+if TYPE_CHECKING:
+    from gateways.models import PrivateCloudGateway
+
+
+class GatewayState(models.TextChoices):
+    PENDING = "Pending"
+    PROVISIONING = "Provisioning"
+    RUNNING = "Running"
+    DELETING = "Deleting"
+    DELETED = "Deleted"
+    ERROR = "Error"
+
+
+GATEWAY_TRANSITIONS: Transitions = {
+    GatewayState.PENDING: frozenset({GatewayState.PROVISIONING, GatewayState.DELETING, GatewayState.ERROR}),
+    GatewayState.PROVISIONING: frozenset(
+        {GatewayState.RUNNING, GatewayState.PENDING, GatewayState.DELETING, GatewayState.ERROR}
+    ),
+    GatewayState.RUNNING: frozenset({GatewayState.DELETING, GatewayState.ERROR}),
+    GatewayState.ERROR: frozenset({GatewayState.PENDING, GatewayState.RUNNING, GatewayState.DELETING}),
+    GatewayState.DELETING: frozenset({GatewayState.DELETED}),
+    GatewayState.DELETED: frozenset(),
+}
+
+
+def move_gateway(gateway: "PrivateCloudGateway", new_state: GatewayState, **changes: Any) -> None:
+    move(gateway, GATEWAY_TRANSITIONS, new_state, **changes)
+
+
+def check_configurable(gateway: "PrivateCloudGateway") -> None:
+    """Raise Conflict with the reason while the Configure wizard is not open for this gateway."""
+    if gateway.registered_at is None:
+        raise Conflict("The installer has not registered yet. Deploy it in vSphere and power it on first.")
+    if gateway.state != GatewayState.PENDING:
+        raise Conflict(f"The gateway is {gateway.state} already; only a Pending gateway can be configured.")
+
+
+def check_pairable(gateway: "PrivateCloudGateway") -> None:
+    """Raise Conflict with the reason when the gateway takes no new pairing code."""
+    if gateway.registered_at is not None:
+        raise Conflict("The installer has registered already; it needs no pairing code any more.")
+    if gateway.state not in (GatewayState.PENDING, GatewayState.ERROR):
+        raise Conflict(f"The gateway is {gateway.state}; only a Pending gateway takes an installer.")
