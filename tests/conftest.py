@@ -1,0 +1,53 @@
+"""Runs before any test module: a database of this run (embedded unless DATABASE_URL is set), then Django.
+
+Settings that only make tests slow are made cheap here; everything else is as in production.
+"""
+
+import atexit
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import django
+import pytest
+from cryptography.fernet import Fernet
+from django.conf import settings
+from django.core.cache import cache
+
+from palette_portal.launcher.postgres import EmbeddedPostgres
+
+UNSAFE_BUT_QUICK = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+
+
+def ensure_database() -> None:
+    """The workers of pytest-xdist find the URL that their parent left in the environment."""
+    if os.environ.get("DATABASE_URL"):
+        return
+    folder = Path(tempfile.mkdtemp(prefix="palette-test-"))
+    folder.chmod(0o755)
+    server = EmbeddedPostgres(folder, options=UNSAFE_BUT_QUICK)
+    atexit.register(server.destroy)
+    server.start()
+    os.environ["DATABASE_URL"] = server.url
+
+
+def configure_django() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "palette_portal.settings")
+    os.environ.setdefault("SECRET_KEY", "only-for-tests")
+    os.environ.setdefault("ENCRYPTION_KEYS", Fernet.generate_key().decode())
+    os.environ.setdefault("STATIC_FROM_SOURCE", "1")
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    django.setup()
+
+
+ensure_database()
+configure_django()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_cached() -> Iterator[None]:
+    """Rate limits and other remembered things end with the test."""
+    yield
+    cache.clear()
