@@ -11,7 +11,7 @@ from ippools.models import IPPool
 from palette_portal.encryption import EncryptedTextField
 from palette_portal.orchestration.steps import Subject
 from palette_portal.tenants.models import Project, Tenant, User
-from palette_portal.tenants.permissions import visible_projects
+from palette_portal.tenants.permissions import Permission, can
 
 
 class ClusterPurpose(models.TextChoices):
@@ -27,9 +27,10 @@ class AddressAllocation(models.TextChoices):
 class ClusterQuerySet(models.QuerySet["Cluster"]):
     def visible_to(self, user: User) -> "ClusterQuerySet":
         """Clusters of the projects the user reads; gateway clusters (no project) for readers of the whole tenant."""
-        whole_tenant, project_ids = visible_projects(user)
         in_tenant = self.filter(tenant_id=user.tenant_id)
-        return in_tenant if whole_tenant else in_tenant.filter(project_id__in=project_ids)
+        if can(user, Permission.VIEW_CLUSTERS):
+            return in_tenant
+        return in_tenant.filter(project__in=Project.objects.where(user, Permission.VIEW_CLUSTERS))
 
     def present(self) -> "ClusterQuerySet":
         return self.exclude(state=ClusterState.DELETED)
@@ -40,7 +41,9 @@ class Cluster(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="clusters")
-    project = models.ForeignKey(Project, null=True, blank=True, on_delete=models.PROTECT, related_name="clusters")
+    project = models.ForeignKey(
+        Project, null=True, blank=True, on_delete=models.PROTECT, related_name="clusters"
+    )
     purpose = models.CharField(max_length=8, choices=ClusterPurpose)
     gateway = models.ForeignKey(PrivateCloudGateway, on_delete=models.PROTECT, related_name="clusters")
     cloud_account = models.ForeignKey(CloudAccount, on_delete=models.PROTECT, related_name="clusters")
@@ -137,7 +140,9 @@ class MachinePool(models.Model):
     num_cpus = models.PositiveSmallIntegerField()
     memory_mib = models.PositiveIntegerField()
     disk_gib = models.PositiveIntegerField()
-    ip_pool = models.ForeignKey(IPPool, null=True, blank=True, on_delete=models.PROTECT, related_name="machine_pools")
+    ip_pool = models.ForeignKey(
+        IPPool, null=True, blank=True, on_delete=models.PROTECT, related_name="machine_pools"
+    )
 
     class Meta:
         ordering = ["role", "name"]

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from gateways.states import GatewayState
 from palette_portal.encryption import EncryptedTextField
+from palette_portal.orchestration.steps import Subject
 from palette_portal.tenants.models import Project, Tenant, User
 from palette_portal.tenants.permissions import Permission, can
 from palette_portal.vsphere.session import Credentials
@@ -96,6 +97,12 @@ class PrivateCloudGateway(models.Model):
     @property
     def display_name(self) -> str:
         return self.name or "New gateway"
+
+    @property
+    def subject(self) -> Subject:
+        return Subject(
+            kind="gateway", id=self.id, name=self.display_name, tenant_id=self.tenant_id, project_id=None
+        )
 
     @property
     def is_registered(self) -> bool:
