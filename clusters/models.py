@@ -26,7 +26,7 @@ class AddressAllocation(models.TextChoices):
 
 class ClusterQuerySet(models.QuerySet["Cluster"]):
     def visible_to(self, user: User) -> "ClusterQuerySet":
-        """Clusters of the projects the user reads; gateway clusters (no project) for readers of the whole tenant."""
+        """Clusters of the user's projects; gateway clusters, which have none, for readers of the tenant."""
         in_tenant = self.filter(tenant_id=user.tenant_id)
         if can(user, Permission.VIEW_CLUSTERS):
             return in_tenant

@@ -209,7 +209,7 @@ def _empty() -> dict[str, Any]:
 
 
 class ConfigureDraft(models.Model):
-    """What the Configure wizard knows so far. The password lives in its own encrypted column, not in the data."""
+    """What the Configure wizard knows so far; the password has an encrypted column of its own."""
 
     gateway = models.OneToOneField(PrivateCloudGateway, on_delete=models.CASCADE, related_name="draft")
     # One key per wizard page: the cleaned, JSON-able values of that page.

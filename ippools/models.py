@@ -113,7 +113,9 @@ class IPAddressClaim(models.Model):
                 fields=["owner_id", "purpose"], condition=Q(released_at=None), name="claim_one_per_purpose"
             ),
         ]
-        indexes = [models.Index(fields=["cluster_id"], condition=Q(released_at=None), name="claim_held_by_cluster")]
+        indexes = [
+            models.Index(fields=["cluster_id"], condition=Q(released_at=None), name="claim_held_by_cluster")
+        ]
 
     def __str__(self) -> str:
         return self.address

@@ -43,7 +43,7 @@ class AddressRange:
 
 
 def edges(network: IPNetwork) -> frozenset[IPAddress]:
-    """The addresses of a network that no host may have: network and (IPv4) broadcast, none in the tiniest networks."""
+    """What no host may have: the network and (IPv4) broadcast address; none in the tiniest networks."""
     if network.num_addresses <= 2:
         return frozenset()
     if network.version == 6:

@@ -23,7 +23,7 @@ def decrypt(token: str) -> str:
 
 
 class EncryptedTextField(models.TextField):  # type: ignore[type-arg]
-    """Text that only leaves the database encrypted; the empty string stays empty, so "not set" can be queried."""
+    """Text that is stored encrypted; the empty string stays empty, so that "not set" can be queried."""
 
     def get_prep_value(self, value: Any) -> str | None:
         text = super().get_prep_value(value)

@@ -1,6 +1,7 @@
 """First contact: pairing codes, the installer's registration and its heartbeats.
 
-A code is shown once, lives for settings.PAIRING_CODE_MINUTES and lets one installer in. Only its keyed hash is kept.
+A code is shown once, lives for settings.PAIRING_CODE_MINUTES and lets one installer in. Only its keyed hash
+is kept.
 """
 
 import hmac
@@ -77,8 +78,8 @@ def regenerate_pairing_code(*, gateway: PrivateCloudGateway, by: User) -> str:
 def register_installer(registration: Registration) -> tuple[PrivateCloudGateway, str]:
     """Let the installer in and return its gateway and token. Raise RegistrationRefused.
 
-    An installer whose answer got lost on the way may come again with the same code: it is the same VM (instance
-    UUID), and nobody has used the token of the lost answer.
+    An installer whose answer got lost on the way may come again with the same code: it is the same VM
+    (instance UUID), and nobody has used the token of the lost answer.
     """
     code = _find_code(registration.pairing_code)
     gateway = PrivateCloudGateway.objects.select_for_update().get(pk=code.gateway_id)
