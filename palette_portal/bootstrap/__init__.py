@@ -1,0 +1,1 @@
+"""Documents for new nodes: pure functions from dataclasses to cloud-init, kubeadm and PKI text."""

@@ -1,0 +1,68 @@
+"""Each kind of document is compared with a file; REWRITE_GOLDEN=1 writes the files anew."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from palette_portal.bootstrap import cloud_init
+from palette_portal.bootstrap.nodes import NodeRole
+from tests.unit.bootstrap.factories import GOLDEN, make_address, make_cluster, make_node, make_proxied_cluster
+
+USER_DATA = {
+    "first-control-plane.yaml": lambda: cloud_init.user_data(make_cluster(), make_node()),
+    "first-control-plane-everything.yaml": lambda: cloud_init.user_data(
+        make_proxied_cluster(), make_node(address=make_address(), labels={"palette/pool": "master"})
+    ),
+    "first-control-plane-kubernetes-1.28.yaml": lambda: cloud_init.user_data(
+        make_proxied_cluster(kubernetes_version="1.28.9"), make_node()
+    ),
+    "control-plane.yaml": lambda: cloud_init.user_data(
+        make_cluster(), make_node(NodeRole.CONTROL_PLANE, name="gateway-1-cp-1", address=make_address())
+    ),
+    "worker.yaml": lambda: cloud_init.user_data(
+        make_cluster(kubernetes_version="1.30.4"), make_node(NodeRole.WORKER, name="gateway-1-worker-0")
+    ),
+}
+METADATA = {
+    "metadata-dhcp.yaml": lambda: cloud_init.metadata(make_node()),
+    "metadata-static.yaml": lambda: cloud_init.metadata(
+        make_node(address=make_address(search_domains=("lab.example.com",)), mac_address="00:50:56:AB:00:01")
+    ),
+}
+
+
+@pytest.mark.parametrize("name", [*USER_DATA, *METADATA])
+def test_document_as_recorded(name: str) -> None:
+    text = (USER_DATA | METADATA)[name]()
+    path = GOLDEN / name
+
+    if os.environ.get("REWRITE_GOLDEN"):
+        path.write_text(text)
+
+    assert text == path.read_text()
+
+
+@pytest.mark.parametrize("name", USER_DATA)
+def test_user_data_against_the_schema_of_cloud_init(name: str, tmp_path: Path) -> None:
+    file = tmp_path / "user-data"
+    file.write_text(USER_DATA[name]())
+
+    checked = subprocess.run(
+        ["cloud-init", "schema", "--config-file", str(file)], capture_output=True, text=True, check=False
+    )
+
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert "Valid" in checked.stdout
+
+
+def test_schema_of_cloud_init_refuses_a_wrong_document(tmp_path: Path) -> None:
+    file = tmp_path / "user-data"
+    file.write_text("#cloud-config\nruncmd: 7\n")
+
+    checked = subprocess.run(
+        ["cloud-init", "schema", "--config-file", str(file)], capture_output=True, text=True, check=False
+    )
+
+    assert checked.returncode != 0
