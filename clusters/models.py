@@ -35,6 +35,9 @@ class ClusterQuerySet(models.QuerySet["Cluster"]):
     def present(self) -> "ClusterQuerySet":
         return self.exclude(state=ClusterState.DELETED)
 
+    def gateway_bodies(self) -> "ClusterQuerySet":
+        return self.present().filter(purpose=ClusterPurpose.GATEWAY)
+
 
 class Cluster(models.Model):
     """A Kubernetes cluster on vSphere; with purpose gateway, the body of a private cloud gateway."""

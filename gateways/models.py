@@ -1,5 +1,5 @@
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -143,10 +143,13 @@ class PairingCode(models.Model):
         return f"pairing code of {self.gateway_id}"
 
     @property
+    def overdue_at(self) -> datetime:
+        """An installer that has not come by then needs the troubleshooting hints."""
+        return self.created_at + timedelta(minutes=settings.GATEWAY_REGISTRATION_WARNING_MINUTES)
+
+    @property
     def is_overdue(self) -> bool:
-        """The installer had its ten minutes and did not come: time for the troubleshooting hints."""
-        limit = timedelta(minutes=settings.GATEWAY_REGISTRATION_WARNING_MINUTES)
-        return self.used_at is None and timezone.now() > self.created_at + limit
+        return self.used_at is None and timezone.now() > self.overdue_at
 
 
 class CloudAccountQuerySet(models.QuerySet["CloudAccount"]):

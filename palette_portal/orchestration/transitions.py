@@ -5,16 +5,17 @@ from typing import Any
 
 from django.db import models
 
+from palette_portal.http import Conflict
+
 Transitions = Mapping[str, frozenset[str]]
 
 
-class StateChanged(Exception):
+class StateChanged(Conflict):
     """Somebody else moved the object first, or the table has no such way."""
 
     def __init__(self, instance: models.Model, new_state: str) -> None:
         self.instance = instance
-        self.reason = f"{instance} cannot become {new_state}: it is {getattr(instance, 'state', 'gone')}."
-        super().__init__(self.reason)
+        super().__init__(f"{instance} cannot become {new_state}: it is {getattr(instance, 'state', 'gone')}.")
 
 
 def move(instance: models.Model, table: Transitions, new_state: str, **changes: Any) -> None:

@@ -1,0 +1,63 @@
+"""What the installation page says about one gateway, and how a pairing code gets to it exactly once."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from cryptography.fernet import InvalidToken
+from django.conf import settings
+from django.http import HttpRequest
+
+from gateways import installer
+from gateways.models import PairingCode, PrivateCloudGateway
+from palette_portal.encryption import decrypt, encrypt
+
+LOG_SCRIPT = Path(installer.__file__).parent / "palette-logs.sh"
+_SESSION_KEY = "pairing-codes"
+
+
+@dataclass(frozen=True)
+class Installation:
+    """How far the installation is: `step` is "waiting", "overdue" or "registered"."""
+
+    gateway: PrivateCloudGateway
+    installer_url: str
+    code_expires_at: datetime | None
+    overdue_at: datetime | None
+    step: str
+
+
+def installation(gateway: PrivateCloudGateway) -> Installation:
+    code = gateway.pairing_codes.filter(revoked_at=None).first()
+    return Installation(
+        gateway=gateway,
+        installer_url=settings.GATEWAY_INSTALLER_URL,
+        code_expires_at=code.expires_at if code and code.used_at is None else None,
+        overdue_at=code.overdue_at if code and code.used_at is None else None,
+        step=_step(gateway, code),
+    )
+
+
+def _step(gateway: PrivateCloudGateway, code: PairingCode | None) -> str:
+    if gateway.is_registered:
+        return "registered"
+    return "overdue" if code and code.is_overdue else "waiting"
+
+
+def keep_code_for_page(request: HttpRequest, gateway: PrivateCloudGateway, code: str) -> None:
+    """Carry the code over the redirect, encrypted: the session table never holds it in clear."""
+    codes = request.session.get(_SESSION_KEY, {})
+    request.session[_SESSION_KEY] = {**codes, str(gateway.pk): encrypt(code)}
+
+
+def take_code_for_page(request: HttpRequest, gateway: PrivateCloudGateway) -> str:
+    """The code, once; empty for ever after."""
+    codes = request.session.get(_SESSION_KEY, {})
+    if str(gateway.pk) not in codes:
+        return ""
+    token = codes.pop(str(gateway.pk))
+    request.session[_SESSION_KEY] = codes
+    try:
+        return decrypt(token)
+    except InvalidToken:
+        return ""

@@ -1,0 +1,15 @@
+from django.urls import include, path
+
+from gateways.views import gateways as views
+
+app_name = "gateways"
+urlpatterns = [
+    path("", views.gateway_list, name="list"),
+    path("create/vmware/", views.gateway_create, name="create"),
+    path("installer-log-script/", views.installer_log_script, name="installer-log-script"),
+    path("<uuid:gateway_id>/", views.gateway_detail, name="detail"),
+    path("<uuid:gateway_id>/install/", views.gateway_install, name="install"),
+    path("<uuid:gateway_id>/install/pairing-code/", views.pairing_code_regenerate, name="pairing-code"),
+    path("<uuid:gateway_id>/install/properties/", views.installer_properties_check, name="installer-properties"),
+    path("<uuid:gateway_id>/configure/", include("gateways.configure_urls")),
+]
