@@ -82,6 +82,12 @@ class EmbeddedPostgres:
         self._process = None
         self.release()
 
+    def kill(self) -> None:
+        """End the postmaster with -9, as a crash would; `start()` brings back all that was committed."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
     def destroy(self) -> None:
         """Stop and delete all data: for tests."""
         self.stop()
@@ -127,6 +133,8 @@ class EmbeddedPostgres:
         raise PostgresFailed(f"PostgreSQL did not start. {self.log} ends with:\n{self._last_lines()}")
 
     def _take_lock(self) -> None:
+        if self._lock is not None:
+            return
         lock = (self.folder / "lock").open("ab")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
