@@ -19,7 +19,7 @@ class StateChanged(Conflict):
 
 
 def move(instance: models.Model, table: Transitions, new_state: str, **changes: Any) -> None:
-    """Move `instance` to `new_state` with one UPDATE that repeats the old state; raise StateChanged otherwise."""
+    """Move `instance` with one UPDATE that repeats the old state; raise StateChanged otherwise."""
     old_state = getattr(instance, "state")  # noqa: B009 - any model with a state
     if new_state not in table.get(old_state, frozenset()):
         raise StateChanged(instance, new_state)
