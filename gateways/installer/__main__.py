@@ -1,0 +1,5 @@
+import sys
+
+from gateways.installer.agent import main
+
+sys.exit(main())
