@@ -1,0 +1,105 @@
+"""Reading properties: named leaves through the PropertyCollector, paged; never attributes of live objects."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from palette_portal.vsphere.faults import translate
+from palette_portal.vsphere.session import VCenter
+from palette_portal.vsphere.vmomi import vim, vmodl
+
+PAGE = 1000
+
+PropertyCollector = vmodl.query.PropertyCollector
+
+
+@dataclass(frozen=True)
+class Traversal:
+    """From an object of this kind go on to what its property names."""
+
+    kind: str
+    path: str
+
+
+@dataclass(frozen=True)
+class Properties:
+    kind: str
+    moid: str
+    values: Mapping[str, Any]
+
+    def get(self, path: str, default: Any = None) -> Any:
+        value = self.values.get(path)
+        return default if value is None else value
+
+    def moid_at(self, path: str) -> str:
+        managed = self.values.get(path)
+        return "" if managed is None else moid_of(managed)
+
+    def moids_at(self, path: str) -> tuple[str, ...]:
+        return tuple(moid_of(managed) for managed in self.values.get(path) or ())
+
+
+def read_one(vcenter: VCenter, kind: str, moid: str, paths: Sequence[str]) -> Properties:
+    """The object's properties; NotFound when it is gone."""
+    return next(collect(vcenter, [vcenter.managed(kind, moid)], {kind: paths}))
+
+
+def collect(
+    vcenter: VCenter,
+    starts: Sequence[Any],
+    wanted: Mapping[str, Sequence[str]],
+    traversals: Sequence[Traversal] = (),
+) -> Iterator[Properties]:
+    """One sweep from the starting objects along the traversals; a page is one round trip."""
+    collector = vcenter.content.propertyCollector
+    options = PropertyCollector.RetrieveOptions(maxObjects=PAGE)
+    page = collector.RetrievePropertiesEx([filter_spec(starts, wanted, traversals)], options)
+    while page is not None:
+        for found in page.objects:
+            yield _properties(vcenter, found)
+        page = collector.ContinueRetrievePropertiesEx(page.token) if page.token else None
+
+
+def filter_spec(
+    starts: Sequence[Any], wanted: Mapping[str, Sequence[str]], traversals: Sequence[Traversal] = ()
+) -> Any:
+    select = _select_sets(traversals)
+    return PropertyCollector.FilterSpec(
+        objectSet=[PropertyCollector.ObjectSpec(obj=start, skip=False, selectSet=select) for start in starts],
+        propSet=[
+            PropertyCollector.PropertySpec(type=getattr(vim, kind), all=False, pathSet=list(paths))
+            for kind, paths in wanted.items()
+        ],
+    )
+
+
+def _select_sets(traversals: Sequence[Traversal]) -> list[Any]:
+    """Each traversal may be followed by every other: names make the recursion."""
+    names = [f"{traversal.kind}.{traversal.path}" for traversal in traversals]
+    return [
+        PropertyCollector.TraversalSpec(
+            name=name,
+            type=getattr(vim, traversal.kind),
+            path=traversal.path,
+            skip=False,
+            selectSet=[PropertyCollector.SelectionSpec(name=other) for other in names],
+        )
+        for name, traversal in zip(names, traversals, strict=True)
+    ]
+
+
+def _properties(vcenter: VCenter, found: Any) -> Properties:
+    for missing in found.missingSet or ():
+        if isinstance(missing.fault, vim.fault.NotAuthenticated):
+            raise translate(missing.fault, server=vcenter.server)
+    values = {entry.name: entry.val for entry in found.propSet or ()}
+    return Properties(kind_of(found.obj), moid_of(found.obj), values)
+
+
+def moid_of(managed: Any) -> str:
+    moid: str = managed._GetMoId()
+    return moid
+
+
+def kind_of(managed: Any) -> str:
+    return type(managed).__name__.rpartition(".")[2]

@@ -1,0 +1,123 @@
+"""vSphere tasks: what became of one, and finding one whose id was lost between starting and storing it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from palette_portal.vsphere.errors import NotFound, VSphereError
+from palette_portal.vsphere.faults import translate
+from palette_portal.vsphere.properties import Properties, collect, moid_of, read_one
+from palette_portal.vsphere.session import VCenter
+from palette_portal.vsphere.vmomi import vim
+
+TaskState = Literal["queued", "running", "success", "error"]
+
+TASK_PATHS = ("info.state", "info.progress", "info.error", "info.result")
+RECENT_PATHS = (*TASK_PATHS, "info.entity", "info.descriptionId", "info.eventChainId", "info.queueTime")
+CLONE_DESCRIPTIONS = {"VirtualMachine.clone", "VirtualMachine.cloneVm"}
+
+
+@dataclass(frozen=True)
+class VSphereTask:
+    moid: str
+    state: TaskState
+    progress: int
+    error: VSphereError | None
+    result_moid: str
+
+    @property
+    def is_over(self) -> bool:
+        return self.state in ("success", "error")
+
+
+@dataclass(frozen=True)
+class RecentClone:
+    """A clone task that vCenter still lists; `machine_moid` once it succeeded."""
+
+    task: VSphereTask
+    queued_at: datetime
+
+
+def read_task(vcenter: VCenter, task_moid: str) -> VSphereTask:
+    """NotFound when vCenter has forgotten the task: look at what it was to make instead."""
+    return task_from(read_one(vcenter, "Task", task_moid, TASK_PATHS), server=vcenter.server)
+
+
+def task_from(found: Properties, *, server: str) -> VSphereTask:
+    state: TaskState = found.get("info.state", "queued")
+    fault = found.get("info.error")
+    if state == "error" and is_already_so(fault):
+        state, fault = "success", None
+    return VSphereTask(
+        moid=found.moid,
+        state=state,
+        progress=100 if state == "success" else found.get("info.progress", 0),
+        error=_error(fault, server) if state == "error" else None,
+        result_moid=_result_moid(found.get("info.result")),
+    )
+
+
+def is_already_so(fault: Any) -> bool:
+    """A power task on a machine that already is in the state asked for."""
+    return isinstance(fault, vim.fault.InvalidPowerState) and fault.existingState == fault.requestedState
+
+
+def cancel_task(vcenter: VCenter, task_moid: str) -> bool:
+    """Ask vCenter to cancel; False when the task is over, gone or cannot be cancelled."""
+    try:
+        vcenter.managed("Task", task_moid).CancelTask()
+    except VSphereError:
+        return False
+    return True
+
+
+def find_recent_clone(vcenter: VCenter, template_moid: str, name: str) -> RecentClone | None:
+    """The newest clone of this template into a machine of this name that vCenter still lists.
+
+    A task does not say the new machine's name; the event that vCenter wrote when it began does.
+    """
+    for found in sorted(_clones_of(vcenter, template_moid), key=_queued_at, reverse=True):
+        chain = found.get("info.eventChainId", 0)
+        if chain and name in _clone_names(vcenter, chain):
+            return RecentClone(task_from(found, server=vcenter.server), _queued_at(found))
+    return None
+
+
+def _clones_of(vcenter: VCenter, template_moid: str) -> Iterator[Properties]:
+    for task_moid in _recent_task_moids(vcenter, template_moid):
+        try:
+            found = read_one(vcenter, "Task", task_moid, RECENT_PATHS)
+        except NotFound:
+            continue
+        is_clone = found.get("info.descriptionId") in CLONE_DESCRIPTIONS
+        if is_clone and found.moid_at("info.entity") == template_moid:
+            yield found
+
+
+def _recent_task_moids(vcenter: VCenter, template_moid: str) -> tuple[str, ...]:
+    starts = [vcenter.content.taskManager, vcenter.managed("VirtualMachine", template_moid)]
+    wanted = {"TaskManager": ["recentTask"], "VirtualMachine": ["recentTask"]}
+    moids = [moid for found in collect(vcenter, starts, wanted) for moid in found.moids_at("recentTask")]
+    return tuple(dict.fromkeys(moids))
+
+
+def _clone_names(vcenter: VCenter, chain: int) -> set[str]:
+    criteria = vim.event.EventFilterSpec(eventChainId=chain)
+    events = vcenter.content.eventManager.QueryEvents(criteria)
+    return {event.destName for event in events if isinstance(event, vim.event.VmBeingClonedEvent)}
+
+
+def _queued_at(found: Properties) -> datetime:
+    queued_at: datetime = found.values["info.queueTime"]
+    return queued_at
+
+
+def _error(fault: Any, server: str) -> VSphereError:
+    if fault is None:
+        return VSphereError("The vSphere task failed without a reason.")
+    return translate(fault, server=server)
+
+
+def _result_moid(result: Any) -> str:
+    return moid_of(result) if isinstance(result, vim.ManagedEntity) else ""

@@ -1,0 +1,173 @@
+"""Many vSphere tasks and guests of one vCenter watched with one waiting call instead of a call for each."""
+
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from threading import Event
+from typing import Any, Self
+
+from palette_portal.vsphere.errors import NotFound
+from palette_portal.vsphere.properties import Properties, filter_spec, kind_of, moid_of, read_one
+from palette_portal.vsphere.session import Credentials, VCenter
+from palette_portal.vsphere.tasks import TASK_PATHS, VSphereTask, task_from
+from palette_portal.vsphere.trust import Timeouts
+from palette_portal.vsphere.vmomi import vmodl
+
+PropertyCollector = vmodl.query.PropertyCollector
+
+PER_FILTER = 200
+WATCHED_PATHS = {"Task": TASK_PATHS, "VirtualMachine": ("guest.ipAddress", "runtime.powerState")}
+
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class TaskChanged:
+    task: VSphereTask
+
+
+@dataclass(frozen=True)
+class MachineChanged:
+    moid: str
+    ip_address: str
+    power_state: str
+
+
+@dataclass(frozen=True)
+class Gone:
+    """The task or machine is unknown to vCenter: look again at what it stood for."""
+
+    moid: str
+
+
+Change = TaskChanged | MachineChanged | Gone
+
+
+class TaskWatcher:
+    """Own session. Tell it what to watch, then call `wait` again and again; each change comes once.
+
+    After any VSphereError close it and make a new one: filters live and die with the session.
+    """
+
+    def __init__(self, credentials: Credentials, timeouts: Timeouts | None = None) -> None:
+        self.vcenter = VCenter(credentials, timeouts).open()
+        self.vcenter.stub.log_in_again = None
+        self.collector: Any = self.vcenter.content.propertyCollector.CreatePropertyCollector()
+        self.version = ""
+        self._filters: list[tuple[frozenset[Key], Any]] = []
+        self._wanted: set[Key] = set()
+        self._values: dict[Key, dict[str, Any]] = {}
+        self._told: dict[Key, Hashable] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.vcenter.close()
+
+    def watch(self, task_moids: Collection[str], machine_moids: Collection[str] = ()) -> list[Change]:
+        """Watch exactly these from now on; gives the state of those that are new."""
+        wanted = {("Task", moid) for moid in task_moids} | {
+            ("VirtualMachine", moid) for moid in machine_moids
+        }
+        new = sorted(wanted - self._wanted)
+        self._forget(self._wanted - wanted)
+        self._wanted = wanted
+        for start in range(0, len(new), PER_FILTER):
+            self._add_filter(new[start : start + PER_FILTER])
+        return list(self._read_new(new))
+
+    def wait(self, seconds: int) -> list[Change]:
+        """Changes as soon as there are any; an empty list after this many seconds."""
+        options = PropertyCollector.WaitOptions(maxWaitSeconds=seconds)
+        updates = self.collector.WaitForUpdatesEx(self.version, options)
+        if updates is None:
+            return []
+        self.version = updates.version
+        return list(self._changes(updates))
+
+    def run(
+        self,
+        wanted: Callable[[], tuple[Collection[str], Collection[str]]],
+        on_change: Callable[[Change], None],
+        stop: Event,
+        *,
+        seconds: int = 1,
+    ) -> None:
+        """Watch what `wanted` says (ids of tasks, ids of machines) and report changes until told to stop."""
+        while not stop.is_set():
+            for change in self.watch(*wanted()):
+                on_change(change)
+            for change in self.wait(seconds):
+                on_change(change)
+
+    def _add_filter(self, keys: Sequence[Key]) -> None:
+        """One filter for all; if one of them is gone, a filter for each that is not."""
+        try:
+            self._filters.append((frozenset(keys), self._create_filter(keys)))
+        except NotFound:
+            if len(keys) > 1:
+                for key in keys:
+                    self._add_filter([key])
+
+    def _create_filter(self, keys: Sequence[Key]) -> Any:
+        starts = [self.vcenter.managed(kind, moid) for kind, moid in keys]
+        kinds = {kind for kind, _moid in keys}
+        wanted = {kind: paths for kind, paths in WATCHED_PATHS.items() if kind in kinds}
+        return self.collector.CreateFilter(filter_spec(starts, wanted), True)
+
+    def _forget(self, keys: set[Key]) -> None:
+        for key in keys:
+            self._values.pop(key, None)
+            self._told.pop(key, None)
+        left = self._wanted - keys
+        for filtered, created in self._filters:
+            if not filtered & left:
+                created.DestroyPropertyFilter()
+        self._filters = [(filtered, created) for filtered, created in self._filters if filtered & left]
+
+    def _read_new(self, keys: Sequence[Key]) -> Iterator[Change]:
+        """Older servers report a new filter's state only with the next change, so it is read at once."""
+        for key in keys:
+            try:
+                found = read_one(self.vcenter, *key, WATCHED_PATHS[key[0]])
+            except NotFound:
+                yield Gone(key[1])
+                continue
+            yield from self._note(key, found.values)
+
+    def _changes(self, updates: Any) -> Iterator[Change]:
+        for filter_update in updates.filterSet or ():
+            for update in filter_update.objectSet or ():
+                key = (kind_of(update.obj), moid_of(update.obj))
+                if key not in self._wanted:
+                    continue
+                if update.kind == "leave":
+                    yield Gone(key[1])
+                else:
+                    yield from self._note(key, {entry.name: entry.val for entry in update.changeSet or ()})
+
+    def _note(self, key: Key, values: Mapping[str, Any]) -> Iterator[Change]:
+        known = self._values.setdefault(key, {})
+        known.update(values)
+        change = _change(Properties(*key, known), self.vcenter.server)
+        if self._told.get(key) != _essence(change):
+            self._told[key] = _essence(change)
+            yield change
+
+
+def _change(found: Properties, server: str) -> TaskChanged | MachineChanged:
+    if found.kind == "Task":
+        return TaskChanged(task_from(found, server=server))
+    return MachineChanged(
+        found.moid, found.get("guest.ipAddress", ""), found.get("runtime.powerState", "poweredOff")
+    )
+
+
+def _essence(change: TaskChanged | MachineChanged) -> Hashable:
+    """What makes two reports of one object different; errors do not compare."""
+    if isinstance(change, MachineChanged):
+        return change
+    return change.task.state, change.task.progress, change.task.result_moid
