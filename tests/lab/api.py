@@ -1,0 +1,130 @@
+"""A small session on a vSphere API for the lab's own programs and tests; the portal has its own client."""
+
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Self
+
+from pyVim.connect import Disconnect, SmartConnect
+from pyVim.task import WaitForTask
+from pyVmomi import vim, vmodl
+
+
+class VSphere:
+    def __init__(self, server: str, username: str, password: str, thumbprint_sha256: str = "") -> None:
+        host, _, port = server.partition(":")
+        self._login = {"host": host, "port": int(port or 443), "user": username, "pwd": password}
+        self._thumbprint = thumbprint_sha256.replace(":", "").lower()
+
+    def __enter__(self) -> Self:
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        pin = {"thumbprint": self._thumbprint} if self._thumbprint else {}
+        self.instance = SmartConnect(sslContext=context, httpConnectionTimeout=60, **self._login, **pin)
+        self.content = self.instance.RetrieveContent()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        Disconnect(self.instance)
+
+    def collect(self, kind: type[Any], *paths: str) -> dict[Any, dict[str, Any]]:
+        """Named properties of all objects of a kind: object -> {path: value}."""
+        with self._view([kind]) as view:
+            found = self.content.propertyCollector.RetrieveContents([self.view_filter(view, kind, paths)])
+        return {item.obj: {change.name: change.val for change in item.propSet} for item in found}
+
+    @contextmanager
+    def _view(self, kinds: list[type[Any]]) -> Iterator[Any]:
+        view = self.content.viewManager.CreateContainerView(self.content.rootFolder, kinds, True)
+        try:
+            yield view
+        finally:
+            view.DestroyView()
+
+    @staticmethod
+    def view_filter(view: Any, kind: type[Any], paths: tuple[str, ...]) -> Any:
+        query = vmodl.query.PropertyCollector
+        through = query.TraversalSpec(name="view", path="view", skip=False, type=vim.view.ContainerView)
+        return query.FilterSpec(
+            objectSet=[query.ObjectSpec(obj=view, skip=True, selectSet=[through])],
+            propSet=[query.PropertySpec(type=kind, pathSet=list(paths))],
+        )
+
+    def find(self, kind: type[Any], name: str) -> Any:
+        """The one object of this kind with this name."""
+        found = [obj for obj, values in self.collect(kind, "name").items() if values["name"] == name]
+        if len(found) != 1:
+            raise LookupError(f"{len(found)} objects of type {kind.__name__} are called {name!r}")
+        return found[0]
+
+    def names(self, kind: type[Any]) -> list[str]:
+        return sorted(values["name"] for values in self.collect(kind, "name").values())
+
+    def machine(self, name: str) -> Any:
+        return self.find(vim.VirtualMachine, name)
+
+    def machines(self) -> list[str]:
+        """Names of all virtual machines that are not templates; a name that exists twice is listed twice."""
+        found = self.collect(vim.VirtualMachine, "name", "config.template").values()
+        return sorted(values["name"] for values in found if not values.get("config.template"))
+
+    @staticmethod
+    def wait(task: Any) -> Any:
+        """The result of a task that is waited for; its fault is raised."""
+        WaitForTask(task)
+        return task.info.result
+
+    def clone(
+        self,
+        template: str,
+        name: str,
+        *,
+        folder: str = "palette-gateways",
+        pool: str = "",
+        datastore: str = "shared-nfs-1",
+        cluster: str = "cluster-1",
+        config: Any = None,
+        power_on: bool = False,
+    ) -> Any:
+        """Start to clone, as an administrator would from a template; returns the task."""
+        place = vim.vm.RelocateSpec(
+            datastore=self.find(vim.Datastore, datastore), pool=self.resource_pool(cluster, pool)
+        )
+        spec = vim.vm.CloneSpec(location=place, powerOn=power_on, template=False, config=config)
+        return self.machine(template).CloneVM_Task(folder=self.find(vim.Folder, folder), name=name, spec=spec)
+
+    def resource_pool(self, cluster: str, name: str = "") -> Any:
+        """A pool of the compute cluster by name, or its root pool."""
+        root = self.find(vim.ClusterComputeResource, cluster).resourcePool
+        return next(pool for pool in root.resourcePool if pool.name == name) if name else root
+
+    def create_machine(self, name: str, *, folder: str = "palette-gateways", power_on: bool = False) -> Any:
+        """Somebody else's machine."""
+        config = vim.vm.ConfigSpec(instanceUuid="")
+        vm = self.wait(self.clone("r_u-2204-0-k-1303-0", name, folder=folder, config=config))
+        if power_on:
+            self.wait(vm.PowerOnVM_Task())
+        return vm
+
+    def set_options(self, vm: Any, options: dict[str, str]) -> None:
+        """Write extraConfig; a key that begins with "SET." writes a property of the guest in the simulator."""
+        values = [vim.option.OptionValue(key=key, value=value) for key, value in options.items()]
+        self.wait(vm.ReconfigVM_Task(vim.vm.ConfigSpec(extraConfig=values)))
+
+    def rename(self, entity: Any, name: str) -> None:
+        self.wait(entity.Rename_Task(name))
+
+    def machine_ids(self) -> list[str]:
+        return [vm._GetMoId() for vm in self.collect(vim.VirtualMachine, "name")]
+
+    def remove(self, moids: list[str]) -> None:
+        """Power off and destroy, whatever the state."""
+        for vm, values in self.collect(vim.VirtualMachine, "runtime.powerState").items():
+            if vm._GetMoId() not in moids:
+                continue
+            if values["runtime.powerState"] == "poweredOn":
+                self.wait(vm.PowerOffVM_Task())
+            self.wait(vm.Destroy_Task())
