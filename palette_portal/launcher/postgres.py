@@ -27,6 +27,7 @@ USER = DATABASE = "portal"
 # A unix socket's path ends at 107 bytes on Linux and PostgreSQL adds its own name to the folder.
 LONGEST_SOCKET_FOLDER = 107 - len("/.s.PGSQL.5432.lock")
 HOME_OUT_OF_REACH = Path("/var/lib/palette-portal")
+SIGNPOST = "elsewhere"
 # After kill -9 of the postmaster its backends need a moment to leave; until then a new one refuses to start.
 BUSY = ("lock file", "shared memory block")
 
@@ -151,8 +152,9 @@ class EmbeddedPostgres:
             return self.folder
         home = self._home_out_of_reach()
         home.mkdir(parents=True, exist_ok=True, mode=0o755)
-        reason = f"User {self._account.name} cannot read here; the data is in {home}\n"
-        (self.folder / "WHERE").write_text(reason)
+        signpost = self.folder / SIGNPOST
+        signpost.unlink(missing_ok=True)
+        signpost.symlink_to(home)
         return home
 
     def _home_out_of_reach(self) -> Path:

@@ -140,7 +140,7 @@ def test_folder_that_the_other_account_cannot_enter(folder: Path) -> None:
     server.start()
 
     insert(server, 1)
-    assert "the data is in" in (folder / "postgres" / "WHERE").read_text()
+    assert (folder / "postgres" / "elsewhere" / "data" / "PG_VERSION").exists()
     server.destroy()
 
 

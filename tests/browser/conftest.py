@@ -1,0 +1,88 @@
+"""The real ASGI application in a thread, the system's Chromium, and pages that must stay quiet."""
+
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import uvicorn
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import ConsoleMessage, Page
+
+# Playwright's synchronous API keeps an event loop in this thread: Django would take us for an async caller.
+os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    """Debian's Chromium or the one that CHROMIUM names; without either, Playwright's own."""
+    program = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    chosen = {"executable_path": program} if program else {}
+    return {**browser_type_launch_args, **chosen, "args": ["--no-sandbox", "--force-color-profile=srgb"]}
+
+
+class Server(uvicorn.Server):
+    @property
+    def url(self) -> str:
+        port = self.servers[0].sockets[0].getsockname()[1]
+        return f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture(scope="session")
+def _server(django_db_setup: None) -> Iterator[Server]:
+    from palette_portal.asgi import application
+
+    config = uvicorn.Config(
+        application, port=0, lifespan="off", log_level="warning", timeout_graceful_shutdown=1
+    )
+    server = Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive(), "the web server did not start"
+        time.sleep(0.02)
+    yield server
+    server.should_exit = True
+    thread.join(5)
+
+
+@pytest.fixture
+def portal(_server: Server, transactional_db: None) -> str:
+    """The address of the running portal; it sees what the test writes to the database."""
+    return _server.url
+
+
+@pytest.fixture(autouse=True)
+def quiet(request: pytest.FixtureRequest) -> Iterator[list[str]]:
+    """Fails a test on any script error or report of the Content-Security-Policy.
+
+    A test that provokes an error answer removes its line from the list.
+    """
+    complaints: list[str] = []
+    if "page" in request.fixturenames:
+        page: Page = request.getfixturevalue("page")
+        page.on("console", lambda message: _note(complaints, message))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+    yield complaints
+    assert complaints == []
+
+
+def _note(complaints: list[str], message: ConsoleMessage) -> None:
+    if message.type in ("error", "warning"):
+        complaints.append(message.text)
+
+
+@pytest.fixture
+def check_accessible() -> Callable[[Page], None]:
+    """No violation of level serious or critical on the page as it is now."""
+
+    def check(page: Page) -> None:
+        violations = Axe().run(page).response["violations"]
+        grave = [found for found in violations if found["impact"] in ("serious", "critical")]
+        told = [(found["id"], [node["html"] for node in found["nodes"]]) for found in grave]
+        assert told == []
+
+    return check
