@@ -1,5 +1,6 @@
 """What the installation page says about one gateway, and how a pairing code gets to it exactly once."""
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 from cryptography.fernet import InvalidToken
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils import timezone
 
 from gateways import installer
 from gateways.models import PairingCode, PrivateCloudGateway
@@ -23,7 +25,7 @@ class Installation:
     gateway: PrivateCloudGateway
     installer_url: str
     code_expires_at: datetime | None
-    overdue_at: datetime | None
+    seconds_until_overdue: int
     step: str
 
 
@@ -33,9 +35,13 @@ def installation(gateway: PrivateCloudGateway) -> Installation:
         gateway=gateway,
         installer_url=settings.GATEWAY_INSTALLER_URL,
         code_expires_at=code.expires_at if code and code.used_at is None else None,
-        overdue_at=code.overdue_at if code and code.used_at is None else None,
+        seconds_until_overdue=_seconds_until(code.overdue_at) if code else 0,
         step=_step(gateway, code),
     )
+
+
+def _seconds_until(at: datetime) -> int:
+    return max(0, math.ceil((at - timezone.now()).total_seconds()))
 
 
 def _step(gateway: PrivateCloudGateway, code: PairingCode | None) -> str:

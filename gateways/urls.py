@@ -9,7 +9,10 @@ urlpatterns = [
     path("installer-log-script/", views.installer_log_script, name="installer-log-script"),
     path("<uuid:gateway_id>/", views.gateway_detail, name="detail"),
     path("<uuid:gateway_id>/install/", views.gateway_install, name="install"),
+    path("<uuid:gateway_id>/install/arrival/", views.installer_arrival, name="installer-arrival"),
     path("<uuid:gateway_id>/install/pairing-code/", views.pairing_code_regenerate, name="pairing-code"),
-    path("<uuid:gateway_id>/install/properties/", views.installer_properties_check, name="installer-properties"),
+    path(
+        "<uuid:gateway_id>/install/properties/", views.installer_properties_check, name="installer-properties"
+    ),
     path("<uuid:gateway_id>/configure/", include("gateways.configure_urls")),
 ]

@@ -15,6 +15,8 @@ from gateways.views.loading import get_gateway_for_change, get_gateway_or_404, s
 from palette_portal.orchestration.models import Event
 from palette_portal.tenants.permissions import Permission, check, reason_against
 
+_CRUMBS = (("Tenant Settings", ""), ("Private Cloud Gateways", "/gateways/"))
+
 
 @require_safe
 @login_required
@@ -23,7 +25,8 @@ def gateway_list(request: HttpRequest) -> HttpResponse:
     check(user, Permission.VIEW_GATEWAYS)
     context = {
         "cards": gateway_cards(user),
-        "after": Event.objects.last_number(user.tenant_id),
+        "crumbs": [*_CRUMBS],
+        "after": Event.objects.filter(tenant_id=user.tenant_id).last_number(),
         "create_denied": reason_against(user, Permission.MANAGE_GATEWAYS),
     }
     return render(request, "gateways/gateway_list.html", context)
@@ -37,8 +40,10 @@ def gateway_detail(request: HttpRequest, gateway_id: UUID) -> HttpResponse:
     cluster = gateway.clusters.gateway_bodies().first()
     if cluster:
         return redirect("clusters:detail", cluster_id=cluster.pk)
+    context = {"gateway": gateway, "crumbs": [*_CRUMBS, (gateway.display_name, "")]}
+    context["after"] = Event.objects.filter(tenant_id=gateway.tenant_id).last_number()
     card = gateway_card(signed_in(request), gateway)
-    return render(request, "gateways/gateway_detail.html", {"gateway": gateway, "card": card})
+    return render(request, "gateways/gateway_detail.html", {**context, "card": card})
 
 
 @require_POST
@@ -62,12 +67,22 @@ def gateway_install(request: HttpRequest, gateway_id: UUID) -> HttpResponse:
     code = take_code_for_page(request, gateway)
     context = {
         "gateway": gateway,
+        "crumbs": [*_CRUMBS, ("Create Private Cloud Gateway", "")],
         "installation": installation(gateway),
         "code": code,
         "form": InstallerPropertiesForm(initial={"pairing_code": code}),
-        "after": Event.objects.last_number(gateway.tenant_id),
+        "after": Event.objects.filter(tenant_id=gateway.tenant_id).last_number(),
     }
     return render(request, "gateways/gateway_install.html", context)
+
+
+@require_safe
+@login_required
+def installer_arrival(request: HttpRequest, gateway_id: UUID) -> HttpResponse:
+    """The part that tells whether the installer came; asked for once more when its ten minutes are over."""
+    gateway = get_gateway_for_change(request, gateway_id)
+    context = {"gateway": gateway, "installation": installation(gateway)}
+    return render(request, "gateways/_installer_arrival.html", context)
 
 
 @never_cache
@@ -87,7 +102,7 @@ def installer_properties_check(request: HttpRequest, gateway_id: UUID) -> HttpRe
     """Check what will be typed into vSphere's Customize Template page and print it as a list to copy."""
     gateway = get_gateway_for_change(request, gateway_id)
     form = InstallerPropertiesForm(request.POST)
-    context = {"gateway": gateway, "form": form, "properties": form.property_list() if form.is_valid() else None}
+    context = {"gateway": gateway, "form": form, "is_checked": form.is_valid()}
     return render(
         request, "gateways/_installer_properties.html", context, status=200 if form.is_valid() else 422
     )

@@ -34,7 +34,12 @@ class Command(BaseCommand):
 
 
 def states_page() -> str:
-    parts = ["# States", "", "Generated from the transition tables by `manage.py states_page`; do not edit.", ""]
+    parts = [
+        "# States",
+        "",
+        "Generated from the transition tables by `manage.py states_page`; do not edit.",
+        "",
+    ]
     for title, first, table in _TABLES:
         parts += [f"## {title}", "", "```mermaid", "stateDiagram-v2", f"    [*] --> {first}"]
         parts += [f"    {old} --> {new}" for old in table for new in sorted(table[old])]

@@ -1,0 +1,110 @@
+"""What the Cluster Details page streams: changed steps, run bar and machines as patches, events as log rows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.template.loader import render_to_string
+
+from clusters.details import EventFilter, events_after, head_context, machines_of, progress_of_cluster
+from clusters.models import Cluster
+from clusters.views.loading import reason_against_change
+from palette_portal.orchestration.changes import Change
+from palette_portal.orchestration.models import Event, Step
+from palette_portal.orchestration.progress import ShownStep
+from palette_portal.orchestration.stream import Message, Subscription
+from palette_portal.tenants.models import User
+
+
+class ClusterChannel:
+    """/streams/clusters/<uuid>/?tab=overview|nodes|events&severity=&q="""
+
+    def open(
+        self, user: User, path_arguments: Mapping[str, str], query: Mapping[str, str]
+    ) -> Subscription | None:
+        cluster = Cluster.objects.visible_to(user).filter(pk=UUID(path_arguments["cluster_id"])).first()
+        if cluster is None:
+            return None
+        tab = query.get("tab", "overview")
+        page = _Page(cluster.pk, tab, EventFilter.from_query(query), reason_against_change(user, cluster))
+        return Subscription(
+            tenant_id=cluster.tenant_id,
+            subjects=frozenset({("cluster", cluster.pk)}),
+            key=("cluster", page),
+            snapshot=page.snapshot,
+            log_after=page.log_after,
+            changed=page.changed,
+        )
+
+
+@dataclass(frozen=True)
+class _Page:
+    cluster_id: UUID
+    tab: str
+    filter: EventFilter
+    retry_denied: str
+
+    def snapshot(self) -> list[Message]:
+        cluster = self._cluster()
+        messages = [_patch("clusters/_cluster_state.html", head_context(cluster))]
+        if self.tab == "overview":
+            context = {
+                "cluster": cluster,
+                "progress": progress_of_cluster(cluster),
+                "retry_denied": self.retry_denied,
+            }
+            messages.append(_patch("clusters/_steps.html", context))
+        return [*messages, *self._machines(cluster)]
+
+    def log_after(self, number: int) -> list[Message]:
+        if self.tab != "events":
+            return []
+        cluster = self._cluster()
+        return [_row(cluster, event) for event in events_after(cluster, self.filter, number)]
+
+    def changed(self, change: Change) -> list[Message]:
+        if change.step_id:
+            return self._step_changed(change.step_id)
+        if change.event_number is None:
+            return self.snapshot()
+        cluster = self._cluster()
+        state = _patch("clusters/_cluster_state.html", head_context(cluster))
+        return [state, *self._machines(cluster), *self._rows(cluster, change.event_number)]
+
+    def _step_changed(self, step_id: UUID) -> list[Message]:
+        cluster = self._cluster()
+        messages = [_patch("clusters/_cluster_state.html", head_context(cluster))]
+        step = Step.objects.of(cluster.subject).filter(pk=step_id).first()
+        if self.tab == "overview" and step is not None:
+            context = {"cluster": cluster, "shown": ShownStep(step), "retry_denied": self.retry_denied}
+            messages.append(_patch("clusters/_step.html", context))
+        return [*messages, *self._machines(cluster)]
+
+    def _machines(self, cluster: Cluster) -> list[Message]:
+        template = {"overview": "clusters/_node_list.html", "nodes": "clusters/_node_table.html"}.get(
+            self.tab
+        )
+        if template is None:
+            return []
+        return [_patch(template, {"cluster": cluster, "machines": machines_of(cluster)})]
+
+    def _rows(self, cluster: Cluster, number: int) -> list[Message]:
+        if self.tab != "events":
+            return []
+        events = Event.objects.of(cluster.subject).filter(number=number)
+        found = events.matching(severity=self.filter.severity, text=self.filter.text)
+        return [_row(cluster, event) for event in found]
+
+    def _cluster(self) -> Cluster:
+        return Cluster.objects.select_related("gateway", "cloud_account", "created_by").get(
+            pk=self.cluster_id
+        )
+
+
+def _patch(template: str, context: dict[str, object]) -> Message:
+    return Message(event="patch", html=render_to_string(template, {**context, "oob": True}), id=None)
+
+
+def _row(cluster: Cluster, event: Event) -> Message:
+    html = render_to_string("clusters/_event_row.html", {"cluster": cluster, "event": event, "fresh": True})
+    return Message(event="log", html=html, id=event.number)

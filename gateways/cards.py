@@ -1,0 +1,89 @@
+"""What a gateway's widget shows; the page and the stream render the same."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db.models import Count, Q, QuerySet
+
+from clusters.models import Cluster
+from clusters.states import MachineState
+from gateways.models import PrivateCloudGateway
+from gateways.states import GatewayState, check_configurable
+from palette_portal.http import Conflict
+from palette_portal.orchestration.progress import Progress, latest_progress
+from palette_portal.tenants.models import User
+from palette_portal.tenants.permissions import Permission, reason_against
+
+
+@dataclass(frozen=True)
+class GatewayCard:
+    gateway: PrivateCloudGateway
+    cluster: Cluster | None
+    nodes_ready: int
+    nodes_total: int
+    progress: Progress | None
+    # Why this person may not change gateways, empty if he may.
+    denied: str
+
+    @property
+    def configure_reason(self) -> str:
+        """Why Configure is not possible: rights first, then the gateway's state."""
+        if self.denied:
+            return self.denied
+        try:
+            check_configurable(self.gateway)
+        except Conflict as conflict:
+            return conflict.reason
+        return ""
+
+    @property
+    def shows_configure(self) -> bool:
+        return self.gateway.state == GatewayState.PENDING
+
+    @property
+    def awaits_installer(self) -> bool:
+        return not self.gateway.is_registered
+
+    @property
+    def installer_may_go(self) -> bool:
+        return self.gateway.state == GatewayState.RUNNING
+
+
+def gateway_cards(user: User) -> list[GatewayCard]:
+    gateways = PrivateCloudGateway.objects.visible_to(user).present().select_related("release")
+    return _cards(gateways, reason_against(user, Permission.MANAGE_GATEWAYS))
+
+
+def gateway_card(user: User, gateway: PrivateCloudGateway) -> GatewayCard:
+    return _cards([gateway], reason_against(user, Permission.MANAGE_GATEWAYS))[0]
+
+
+def card_for_stream(gateway: PrivateCloudGateway, *, denied: str) -> GatewayCard:
+    return _cards([gateway], denied)[0]
+
+
+def _cards(
+    gateways: Sequence[PrivateCloudGateway] | QuerySet[PrivateCloudGateway], denied: str
+) -> list[GatewayCard]:
+    present = ~Q(machines__state=MachineState.DELETED)
+    bodies = Cluster.objects.gateway_bodies().filter(gateway__in=[gateway.pk for gateway in gateways])
+    counted = bodies.annotate(
+        nodes_total=Count("machines", filter=present),
+        nodes_ready=Count("machines", filter=Q(machines__state=MachineState.RUNNING)),
+    )
+    body_of = {cluster.gateway_id: cluster for cluster in counted}
+    progress_of = latest_progress("cluster", [cluster.pk for cluster in body_of.values()])
+    cards = []
+    for gateway in gateways:
+        cluster = body_of.get(gateway.pk)
+        cards.append(
+            GatewayCard(
+                gateway=gateway,
+                cluster=cluster,
+                nodes_ready=cluster.nodes_ready if cluster else 0,
+                nodes_total=cluster.nodes_total if cluster else 0,
+                progress=progress_of.get(cluster.pk) if cluster else None,
+                denied=denied,
+            )
+        )
+    return cards

@@ -1,0 +1,82 @@
+"""What the Private Cloud Gateway page and the installation page stream: widgets, and "the installer is here"."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.template.loader import render_to_string
+
+from clusters.models import Cluster
+from gateways.cards import card_for_stream
+from gateways.install import installation
+from gateways.models import GatewayQuerySet, PrivateCloudGateway
+from gateways.states import GatewayState
+from palette_portal.orchestration.changes import Change
+from palette_portal.orchestration.stream import Message, Subscription
+from palette_portal.tenants.models import User
+from palette_portal.tenants.permissions import Permission, can, reason_against
+
+
+class GatewayChannel:
+    """/streams/gateways/ for the list, /streams/gateways/?install=<uuid> for one installation page."""
+
+    def open(
+        self, user: User, path_arguments: Mapping[str, str], query: Mapping[str, str]
+    ) -> Subscription | None:
+        if user.tenant_id is None or not can(user, Permission.VIEW_GATEWAYS):
+            return None
+        denied = reason_against(user, Permission.MANAGE_GATEWAYS)
+        page = _Page(user.tenant_id, denied, query.get("install", ""))
+        return Subscription(
+            tenant_id=user.tenant_id,
+            subjects=None,
+            key=("gateways", page),
+            snapshot=page.snapshot,
+            log_after=page.log_after,
+            changed=page.changed,
+        )
+
+
+@dataclass(frozen=True)
+class _Page:
+    tenant_id: UUID
+    denied: str
+    install: str
+
+    def snapshot(self) -> list[Message]:
+        if self.install:
+            found = self._gateways().filter(pk=self.install)
+        else:
+            found = self._gateways().exclude(state=GatewayState.DELETED)
+        return [self._message(gateway) for gateway in found]
+
+    def log_after(self, number: int) -> list[Message]:
+        return []
+
+    def changed(self, change: Change) -> list[Message]:
+        gateway = self._changed_gateway(change)
+        if gateway is None or (self.install and str(gateway.pk) != self.install):
+            return []
+        return [self._message(gateway)]
+
+    def _changed_gateway(self, change: Change) -> PrivateCloudGateway | None:
+        if change.subject_kind == "gateway":
+            return self._gateways().filter(pk=change.subject_id).first()
+        if change.subject_kind != "cluster":
+            return None
+        bodies = Cluster.objects.gateway_bodies().filter(pk=change.subject_id)
+        return self._gateways().filter(clusters__in=bodies).first()
+
+    def _gateways(self) -> GatewayQuerySet:
+        return PrivateCloudGateway.objects.filter(tenant_id=self.tenant_id).select_related(
+            "release", "tenant"
+        )
+
+    def _message(self, gateway: PrivateCloudGateway) -> Message:
+        if self.install:
+            context = {"installation": installation(gateway), "gateway": gateway, "oob": True}
+            html = render_to_string("gateways/_installer_arrival.html", context)
+        else:
+            card = card_for_stream(gateway, denied=self.denied)
+            html = render_to_string("gateways/_gateway_card.html", {"card": card, "oob": True})
+        return Message(event="patch", html=html, id=None)

@@ -1,0 +1,92 @@
+"""How far an operation is, as pages show it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from uuid import UUID
+
+from palette_portal.orchestration.models import Operation, Step
+from palette_portal.orchestration.states import StepState
+
+# What a step looks like; the words are those of the style sheet's data-s.
+_LOOKS: Mapping[str, str] = {
+    StepState.PENDING: "waiting",
+    StepState.READY: "waiting",
+    StepState.RUNNING: "active",
+    StepState.WAITING: "active",
+    StepState.RETRYING: "retrying",
+    StepState.DONE: "done",
+    StepState.CANCELLED: "cancelled",
+}
+
+
+@dataclass(frozen=True)
+class ShownStep:
+    step: Step
+
+    @property
+    def look(self) -> str:
+        """A step that failed and tries again stays amber while it tries, or the page would flicker."""
+        return "retrying" if self.step.has_failed else _LOOKS[self.step.state]
+
+    @property
+    def has_body(self) -> bool:
+        return self.look != "waiting"
+
+    @property
+    def is_open(self) -> bool:
+        return self.look in ("active", "retrying")
+
+
+@dataclass(frozen=True)
+class StepGroup:
+    """Consecutive steps of the cluster itself (no name) or of one machine."""
+
+    name: str
+    steps: tuple[ShownStep, ...]
+
+
+@dataclass(frozen=True)
+class Progress:
+    operation: Operation
+    steps: tuple[ShownStep, ...]
+
+    @property
+    def done(self) -> int:
+        return sum(shown.look == "done" for shown in self.steps)
+
+    @property
+    def total(self) -> int:
+        return len(self.steps)
+
+    @property
+    def current(self) -> ShownStep | None:
+        """The step that the page names: one in trouble before one that runs."""
+        for look in ("retrying", "active", "waiting"):
+            for shown in self.steps:
+                if shown.look == look:
+                    return shown
+        return None
+
+    @property
+    def looks(self) -> list[str]:
+        return [shown.look for shown in self.steps]
+
+    @property
+    def groups(self) -> list[StepGroup]:
+        grouped = groupby(self.steps, key=lambda shown: shown.step.group)
+        return [StepGroup(name, tuple(steps)) for name, steps in grouped]
+
+
+def progress_of(operation: Operation) -> Progress:
+    return Progress(operation, tuple(ShownStep(step) for step in operation.steps.order_by("position")))
+
+
+def latest_progress(subject_kind: str, subject_ids: Iterable[UUID]) -> dict[UUID, Progress]:
+    """The latest operation of each subject with its steps, in two queries."""
+    operations = Operation.objects.filter(subject_kind=subject_kind, subject_id__in=list(subject_ids))
+    latest = operations.order_by("subject_id", "-created_at").distinct("subject_id").prefetch_related("steps")
+    return {
+        operation.subject_id: Progress(operation, tuple(ShownStep(step) for step in operation.steps.all()))
+        for operation in latest
+    }
