@@ -7,6 +7,7 @@ Therefore number late: inside `numbered_last()` events are only collected, and n
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from uuid import UUID
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -62,7 +63,7 @@ def numbered_last() -> Iterator[None]:
         yield
     finally:
         _collected.reset(reset)
-    by_tenant: dict[object, list[Event]] = {}
+    by_tenant: dict[UUID, list[Event]] = {}
     for event in events:
         by_tenant.setdefault(event.tenant_id, []).append(event)
     for _, same_tenant in sorted(by_tenant.items(), key=lambda item: str(item[0])):
@@ -84,7 +85,8 @@ def archive_old_events(*, keep: int = KEPT_PER_SUBJECT) -> int:
             """,
             [timezone.now(), keep],
         )
-        return cursor.rowcount
+        archived: int = cursor.rowcount
+    return archived
 
 
 def _number(events: list[Event]) -> None:
@@ -96,7 +98,7 @@ def _number(events: list[Event]) -> None:
         announce(*(_change(event) for event in events))
 
 
-def _take_numbers(tenant_id: object, count: int) -> int:
+def _take_numbers(tenant_id: UUID, count: int) -> int:
     with connection.cursor() as cursor:
         cursor.execute(
             """

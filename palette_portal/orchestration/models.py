@@ -146,6 +146,7 @@ class Step(models.Model):
     token = models.BigIntegerField(default=0)
     owner = models.CharField(max_length=200, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
+    failures = models.PositiveIntegerField(default=0, help_text="Attempts failed since it last got on.")
     crashes = models.PositiveIntegerField(default=0, help_text="Workers lost in a row while doing it.")
 
     external_ref = models.CharField(max_length=200, blank=True)
@@ -186,8 +187,8 @@ class Step(models.Model):
 
     @property
     def has_failed(self) -> bool:
-        """Its last attempt failed and it is not done yet."""
-        return bool(self.hint or self.reason) and self.state in (StepState.RETRYING, StepState.RUNNING)
+        """Its last attempt failed, and the next one has not got any further yet."""
+        return self.failures > 0 and self.state in (StepState.RETRYING, StepState.RUNNING)
 
     @property
     def next_attempt(self) -> int | None:

@@ -1,0 +1,13 @@
+from collections.abc import Iterator
+
+import pytest
+
+from tests.integration.orchestration import acts
+
+
+@pytest.fixture(autouse=True)
+def _empty_stage() -> Iterator[None]:
+    acts.plays.clear()
+    acts.calls.clear()
+    yield
+    acts.plays.clear()
