@@ -1,4 +1,4 @@
-"""What the Cluster Details page streams: changed steps, run bar and machines as patches, events as log rows."""
+"""What the Cluster Details page streams: steps, run bar and machines as patches, events as log rows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +14,8 @@ from palette_portal.orchestration.models import Event, Step
 from palette_portal.orchestration.progress import ShownStep
 from palette_portal.orchestration.stream import Message, Subscription
 from palette_portal.tenants.models import User
+
+_MACHINES = {"overview": "clusters/_node_list.html", "nodes": "clusters/_node_table.html"}
 
 
 class ClusterChannel:
@@ -81,11 +83,9 @@ class _Page:
         return [*messages, *self._machines(cluster)]
 
     def _machines(self, cluster: Cluster) -> list[Message]:
-        template = {"overview": "clusters/_node_list.html", "nodes": "clusters/_node_table.html"}.get(
-            self.tab
-        )
-        if template is None:
+        if self.tab not in _MACHINES:
             return []
+        template = _MACHINES[self.tab]
         return [_patch(template, {"cluster": cluster, "machines": machines_of(cluster)})]
 
     def _rows(self, cluster: Cluster, number: int) -> list[Message]:
@@ -96,9 +96,7 @@ class _Page:
         return [_row(cluster, event) for event in found]
 
     def _cluster(self) -> Cluster:
-        return Cluster.objects.select_related("gateway", "cloud_account", "created_by").get(
-            pk=self.cluster_id
-        )
+        return Cluster.objects.select_related("gateway", "cloud_account").get(pk=self.cluster_id)
 
 
 def _patch(template: str, context: dict[str, object]) -> Message:

@@ -1,4 +1,4 @@
-"""What the Private Cloud Gateway page and the installation page stream: widgets, and "the installer is here"."""
+"""What the gateway pages stream: widgets on the list, the installer's arrival on the installation page."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -17,7 +17,7 @@ class PropertyRow:
 
 
 class InstallerPropertiesForm(forms.Form):
-    """The values of vSphere's Customize Template page, checked by the rules that the installer itself applies."""
+    """The values of vSphere's Customize Template page, checked by the installer's own rules."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
