@@ -28,9 +28,7 @@ STARTED = time.monotonic()
 
 
 def main() -> int:
-    arguments = argparse.ArgumentParser(
-        prog="make demo", description="The whole portal with a simulated vCenter."
-    )
+    arguments = argparse.ArgumentParser(prog="make demo", description="The portal with a simulated vCenter.")
     arguments.add_argument("--reload", action="store_true", help="reload pages when a file changes")
     options = read_options(reload=arguments.parse_args().reload)
     if "MAKELEVEL" in os.environ:  # make is our parent: kill -9 of it must end us too
@@ -60,9 +58,7 @@ def alone(options: Options) -> Iterator[None]:
         except BlockingIOError:
             raise NotReady(f"A demo with the data folder {options.data} is running already.") from None
         if not is_free(options.port):
-            raise NotReady(
-                f"Port {options.port} is taken by another program. Choose one: make demo PORT=8001"
-            )
+            raise NotReady(f"Port {options.port} is taken by another program. Try: make demo PORT=8001")
         yield
 
 
@@ -71,7 +67,10 @@ def start_everything(options: Options, tree: ProcessTree) -> None:
     database_url = options.database_url or start_database(options, tree)
     programs = Programs(environment=environment(options, keepsakes, database_url), logs=options.logs)
     users = prepare_people(options, programs)
-    vcenter = start_vcenter(tree, programs, keepsakes, options, say) if options.with_vcenter else None
+    vcenter = None
+    if options.with_vcenter:
+        say("Starting the simulated vCenter (built once, half a minute)")
+        vcenter = start_vcenter(tree, programs, keepsakes, options)
     say("Starting web, workers and dispatcher")
     for service in background_services(programs):
         tree.start(service)

@@ -1,4 +1,4 @@
-"""What must be the same after a restart: keys, the simulator's login and port. One file, for its owner only."""
+"""What must be the same after a restart: keys, the simulator's login and port. One file, for us only."""
 
 import json
 import os
