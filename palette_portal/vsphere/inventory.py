@@ -10,6 +10,7 @@ from palette_portal.vsphere.session import VCenter
 
 NetworkKind = Literal["standard", "distributed", "opaque"]
 
+UPLINK_NAME = "-DVUplinks-"  # vCenter's own naming, for servers that neither tag nor list them
 UPLINK_TAG = "SYSTEM/DVS.UPLINKPG"
 SWITCHES = ("DistributedVirtualSwitch", "VmwareDistributedVirtualSwitch")
 NETWORK_KINDS: dict[str, NetworkKind] = {
@@ -219,7 +220,8 @@ class _Tree:
         return "VirtualMachine" in _type_names(folder) and bool(self._datacenter_moid(folder))
 
     def _is_uplink(self, network: Properties) -> bool:
-        return network.moid in self.uplinks or any(tag.key == UPLINK_TAG for tag in network.get("tag", ()))
+        tagged = any(tag.key == UPLINK_TAG for tag in network.get("tag", ()))
+        return tagged or network.moid in self.uplinks or UPLINK_NAME in network.get("name", "")
 
     def _datacenter(self, found: Properties) -> Datacenter:
         ancestors = self._ancestors(found)

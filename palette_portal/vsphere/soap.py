@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from palette_portal.vsphere.endpoint import Endpoint
-from palette_portal.vsphere.errors import NotVCenter
+from palette_portal.vsphere.errors import VSphereFault
 from palette_portal.vsphere.faults import CONNECTION_ERRORS, translate
 from palette_portal.vsphere.trust import Timeouts, Trust, VerifiedConnection
 from palette_portal.vsphere.version import version_numbers
@@ -44,8 +44,9 @@ class Stub(SoapStubAdapter):  # type: ignore[misc]
             return self._call(mo, info, args)
         except (vmodl.MethodFault, *CONNECTION_ERRORS) as problem:
             raise translate(problem, server=str(self.endpoint), name_of=self._name_of) from problem
-        except AttributeError as problem:
-            raise NotVCenter(f"{self.endpoint} does not answer as a vCenter does.") from problem
+        except (AttributeError, KeyError, TypeError, ValueError) as problem:  # pyVmomi met what it cannot parse
+            sentence = f"{self.endpoint} gave an answer to {info.name} that cannot be read."
+            raise VSphereFault(sentence, fault_name="UnreadableAnswer") from problem
 
     def _call(self, mo: Any, info: Any, args: Any) -> Any:
         cookie = self.cookie

@@ -103,9 +103,9 @@ def _recent_task_moids(vcenter: VCenter, template_moid: str) -> tuple[str, ...]:
 
 
 def _clone_names(vcenter: VCenter, chain: int) -> set[str]:
-    criteria = vim.event.EventFilterSpec(eventChainId=chain)
+    criteria = vim.event.EventFilterSpec(eventChainId=chain, eventTypeId=["VmBeingClonedEvent"])
     events = vcenter.content.eventManager.QueryEvents(criteria)
-    return {event.destName for event in events if isinstance(event, vim.event.VmBeingClonedEvent)}
+    return {event.destName for event in events if event.chainId == chain}
 
 
 def _queued_at(found: Properties) -> datetime:

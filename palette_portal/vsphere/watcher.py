@@ -51,12 +51,15 @@ class TaskWatcher:
     def __init__(self, credentials: Credentials, timeouts: Timeouts | None = None) -> None:
         self.vcenter = VCenter(credentials, timeouts).open()
         self.vcenter.stub.log_in_again = None
-        self.collector: Any = self.vcenter.content.propertyCollector.CreatePropertyCollector()
-        self.version = ""
-        self._filters: list[tuple[frozenset[Key], Any]] = []
+        self._new_collector()
         self._wanted: set[Key] = set()
         self._values: dict[Key, dict[str, Any]] = {}
         self._told: dict[Key, Hashable] = {}
+
+    def _new_collector(self) -> None:
+        self.collector: Any = self.vcenter.content.propertyCollector.CreatePropertyCollector()
+        self.version = ""
+        self._filters: list[tuple[frozenset[Key], Any]] = []
 
     def __enter__(self) -> Self:
         return self
@@ -75,14 +78,15 @@ class TaskWatcher:
         new = sorted(wanted - self._wanted)
         self._forget(self._wanted - wanted)
         self._wanted = wanted
-        for start in range(0, len(new), PER_FILTER):
-            self._add_filter(new[start : start + PER_FILTER])
-        return list(self._read_new(new))
+        return self._begin(new)
 
     def wait(self, seconds: int) -> list[Change]:
         """Changes as soon as there are any; an empty list after this many seconds."""
         options = PropertyCollector.WaitOptions(maxWaitSeconds=seconds)
-        updates = self.collector.WaitForUpdatesEx(self.version, options)
+        try:
+            updates = self.collector.WaitForUpdatesEx(self.version, options)
+        except NotFound:  # older servers answer so once a watched object is gone
+            return self._start_over()
         if updates is None:
             return []
         self.version = updates.version
@@ -102,6 +106,16 @@ class TaskWatcher:
                 on_change(change)
             for change in self.wait(seconds):
                 on_change(change)
+
+    def _start_over(self) -> list[Change]:
+        self.collector.DestroyPropertyCollector()
+        self._new_collector()
+        return self._begin(sorted(self._wanted))
+
+    def _begin(self, keys: Sequence[Key]) -> list[Change]:
+        for start in range(0, len(keys), PER_FILTER):
+            self._add_filter(keys[start : start + PER_FILTER])
+        return list(self._read_new(keys))
 
     def _add_filter(self, keys: Sequence[Key]) -> None:
         """One filter for all; if one of them is gone, a filter for each that is not."""
@@ -134,9 +148,9 @@ class TaskWatcher:
             try:
                 found = read_one(self.vcenter, *key, WATCHED_PATHS[key[0]])
             except NotFound:
-                yield Gone(key[1])
-                continue
-            yield from self._note(key, found.values)
+                yield from self._tell(key, Gone(key[1]))
+            else:
+                yield from self._note(key, found.values)
 
     def _changes(self, updates: Any) -> Iterator[Change]:
         for filter_update in updates.filterSet or ():
@@ -145,14 +159,16 @@ class TaskWatcher:
                 if key not in self._wanted:
                     continue
                 if update.kind == "leave":
-                    yield Gone(key[1])
+                    yield from self._tell(key, Gone(key[1]))
                 else:
                     yield from self._note(key, {entry.name: entry.val for entry in update.changeSet or ()})
 
     def _note(self, key: Key, values: Mapping[str, Any]) -> Iterator[Change]:
         known = self._values.setdefault(key, {})
         known.update(values)
-        change = _change(Properties(*key, known), self.vcenter.server)
+        yield from self._tell(key, _change(Properties(*key, known), self.vcenter.server))
+
+    def _tell(self, key: Key, change: Change) -> Iterator[Change]:
         if self._told.get(key) != _essence(change):
             self._told[key] = _essence(change)
             yield change
@@ -166,8 +182,8 @@ def _change(found: Properties, server: str) -> TaskChanged | MachineChanged:
     )
 
 
-def _essence(change: TaskChanged | MachineChanged) -> Hashable:
+def _essence(change: Change) -> Hashable:
     """What makes two reports of one object different; errors do not compare."""
-    if isinstance(change, MachineChanged):
-        return change
-    return change.task.state, change.task.progress, change.task.result_moid
+    if isinstance(change, TaskChanged):
+        return change.task.state, change.task.progress, change.task.result_moid
+    return change

@@ -166,6 +166,9 @@ func (c *call) startTask(name string) *runningTask {
 		j.work = func() (types.AnyType, types.BaseMethodFault) { return nil, fault }
 	}
 	j.method = c.method
+	if clone, ok := c.request.(*types.CloneVM_Task); ok {
+		j.eventChain = c.lab.announceClone(vm, clone)
+	}
 	return c.lab.start(j, user)
 }
 

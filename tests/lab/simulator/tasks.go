@@ -36,6 +36,7 @@ type job struct {
 	method     string
 	operation  string
 	cancelable bool
+	eventChain int32
 	seconds    float64
 	check      func() types.BaseMethodFault
 	work       work
@@ -54,10 +55,11 @@ const tick = 100 * time.Millisecond
 func (l *lab) start(j job, user string) *runningTask {
 	task := simulator.CreateTask(j.entity, j.operation, nil)
 	change(task, map[string]interface{}{
-		"info.name":       j.method,
-		"info.entityName": j.entity.Entity().Name,
-		"info.cancelable": j.cancelable,
-		"info.reason":     &types.TaskReasonUser{UserName: user},
+		"info.name":         j.method,
+		"info.entityName":   j.entity.Entity().Name,
+		"info.cancelable":   j.cancelable,
+		"info.eventChainId": j.eventChain,
+		"info.reason":       &types.TaskReasonUser{UserName: user},
 	})
 	running := &runningTask{Task: task, cancelled: make(chan struct{}), done: make(chan struct{})}
 	l.mu.Lock()
