@@ -112,6 +112,11 @@ class Cluster(models.Model):
         )
 
     @property
+    def wake_reference(self) -> str:
+        """What a waiting step names so that a report of any of the cluster's nodes wakes it."""
+        return f"cluster:{self.id}"
+
+    @property
     def endpoint(self) -> str:
         return f"{self.endpoint_host}:6443" if self.endpoint_host else ""
 
