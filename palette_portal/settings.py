@@ -82,15 +82,16 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "palette_portal.tenants.shell.shell",
             ],
             "builtins": ["django.templatetags.static"],
         },
     }
 ]
-FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
+FORM_RENDERER = "palette_portal.rendering.PortalRenderer"
 
 AUTH_USER_MODEL = "tenants.User"
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTHENTICATION_BACKENDS = ["palette_portal.tenants.sign_in.Backend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
@@ -98,6 +99,18 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
+
+# Sign-in by e-mail; accounts are made by Tenant Admins. Rate limits count in the cache, which is a table.
+ACCOUNT_ADAPTER = "palette_portal.tenants.sign_in.Adapter"
+ACCOUNT_FORMS = {"login": "palette_portal.tenants.sign_in.SignInForm"}
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+# One proxy in front of us says who the client is.
+ALLAUTH_TRUSTED_PROXY_COUNT = 1 if env.bool("BEHIND_PROXY", default=False) else 0
 
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
@@ -112,7 +125,7 @@ STORAGES = {
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG or env.bool("STATIC_FROM_SOURCE", default=False)
-        else "servestatic.storage.CompressedManifestStaticFilesStorage"
+        else "palette_portal.rendering.StaticFilesStorage"
     },
 }
 SERVESTATIC_USE_FINDERS = DEBUG or env.bool("STATIC_FROM_SOURCE", default=False)
@@ -148,15 +161,18 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Palette Portal <port
 ORCHESTRATION_LEASE_SECONDS = env.float("ORCHESTRATION_LEASE_SECONDS", default=8)
 ORCHESTRATION_TICK_SECONDS = env.float("ORCHESTRATION_TICK_SECONDS", default=1)
 ORCHESTRATION_WATCHERS = ["clusters.watcher.watch"]
-ORCHESTRATION_SCHEDULES: dict[str, float] = {}
-# retry must outlast timeout times the queue, or django-q2 runs a task twice; see docs/adr.
+ORCHESTRATION_SCHEDULES: dict[str, float] = {"palette_portal.orchestration.housekeeping.tidy_up": 60}
+# A task is only a doorbell: results, statistics, retries and schedules of django-q2 are not used; see docs/adr.
 Q_CLUSTER = {
     "name": "portal",
     "orm": "default",
+    "broker_class": "palette_portal.orchestration.broker.NotifyBroker",
+    "cache": "none",
+    "scheduler": False,
     "workers": env.int("ORCHESTRATION_WORKERS", default=4),
     "poll": 1,
     "bulk": 1,
-    "queue_limit": 4,
+    "queue_limit": 1,
     "timeout": 3600,
     "retry": 4 * 3600,
     "max_attempts": 1,
@@ -182,5 +198,6 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "loggers": {"django-q": {"level": "WARNING"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
 }

@@ -48,6 +48,10 @@ class ProjectQuerySet(models.QuerySet["Project"]):
         held = [project for project, role in user.project_roles.items() if role in roles]
         return self.filter(tenant_id=user.tenant_id, pk__in=held)
 
+    def with_member_counts(self) -> Self:
+        """`member_count`: people with a role in just this project."""
+        return self.annotate(member_count=models.Count("memberships"))
+
 
 class Project(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -80,6 +84,10 @@ class UserQuerySet(models.QuerySet["User"]):
 
     def active(self) -> Self:
         return self.filter(is_active=True)
+
+    def with_roles(self) -> Self:
+        memberships = Membership.objects.select_related("project")
+        return self.prefetch_related(models.Prefetch("memberships", memberships))
 
 
 class UserManager(BaseUserManager["User"]):
@@ -140,6 +148,12 @@ class User(AbstractBaseUser, PermissionsMixin):
         words = self.full_name.split() or [self.email]
         return "".join(word[0] for word in (words[0], *words[1:][-1:])).upper()
 
+    @property
+    def standing(self) -> str:
+        if not self.is_active:
+            return "Deactivated"
+        return "Active" if self.has_usable_password() else "Invited"
+
     @cached_property
     def held_roles(self) -> tuple["Membership", ...]:
         return tuple(self.memberships.filter(tenant_id=self.tenant_id))
@@ -186,7 +200,8 @@ class Membership(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_role_display()} in {self.project or self.tenant}"
+        """The role alone where it is held in the whole tenant."""
+        return f"{self.get_role_display()} in {self.project}" if self.project else self.get_role_display()
 
 
 class AuditRowQuerySet(models.QuerySet["AuditRow"]):
@@ -223,3 +238,15 @@ class AuditRow(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action} {self.object_kind} {self.object_name}"
+
+    @property
+    def deed(self) -> str:
+        """The action as words: "User invited"."""
+        return self.action.replace("-", " ").capitalize()
+
+    @property
+    def detail_lines(self) -> list[tuple[str, str]]:
+        def words(value: object) -> str:
+            return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+        return [(name.replace("_", " "), words(value)) for name, value in self.detail.items()]
