@@ -1,0 +1,10 @@
+from django.core.management.base import BaseCommand
+
+from palette_portal.orchestration.dispatcher import Dispatcher
+
+
+class Command(BaseCommand):
+    help = "Rings workers for steps that are due and runs watchers and schedules. One leads, others stand by."
+
+    def handle(self, *args: object, **options: object) -> None:
+        Dispatcher().run()

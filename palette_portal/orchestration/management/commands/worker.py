@@ -1,0 +1,10 @@
+from django.core.management.base import BaseCommand
+
+from palette_portal.orchestration.worker import WorkerTree
+
+
+class Command(BaseCommand):
+    help = "Does steps of operations, several at a time, until SIGTERM. Start as many as you like, anywhere."
+
+    def handle(self, *args: object, **options: object) -> None:
+        WorkerTree().run()
