@@ -4,6 +4,7 @@ from typing import Any, Self
 
 from django import forms
 from django.forms.renderers import TemplatesSetting
+from django.forms.widgets import ChoiceWidget
 from servestatic.storage import CompressedManifestStaticFilesStorage
 
 
@@ -29,7 +30,7 @@ class WithMeta(str):
         return text
 
 
-class _MetaOptions(forms.ChoiceWidget):
+class _MetaOptions(ChoiceWidget):
     def create_option(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         option = super().create_option(*args, **kwargs)
         option["meta"] = getattr(option["label"], "meta", "")
