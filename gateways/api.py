@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.http import HttpRequest
-from ninja import Field, Router, Schema
+from ninja import Field, Router, Schema, Status
 from ninja.errors import HttpError
 from ninja.security import HttpBearer
 from ninja.throttling import AnonRateThrottle
@@ -113,15 +113,16 @@ class InstallerToken(HttpBearer):
     throttle=[AnonRateThrottle("10/m")],
     url_name="pcg-register",
 )
-def register(request: HttpRequest, uid: str, payload: RegistrationIn) -> tuple[int, object]:
+def register(request: HttpRequest, uid: str, payload: RegistrationIn) -> Status[Schema]:
     """The code finds the gateway; `uid` is "-" while the installer does not know it yet."""
     try:
         gateway, token = register_installer(payload.registration())
     except RegistrationRefused as refused:
-        return _STATUS[refused.code], ErrorOut(code=refused.code, message=refused.reason)
-    return 201, RegistrationOut(
+        return Status(_STATUS[refused.code], ErrorOut(code=refused.code, message=refused.reason))
+    answer = RegistrationOut(
         gateway_uid=gateway.id, token=token, heartbeat_seconds=settings.GATEWAY_HEARTBEAT_SECONDS
     )
+    return Status(201, answer)
 
 
 @router.post("/{uuid:uid}/heartbeat", response=HeartbeatOut, auth=InstallerToken(), url_name="pcg-heartbeat")
