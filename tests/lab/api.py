@@ -6,29 +6,48 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
-from pyVim.connect import Disconnect, SmartConnect
 from pyVim.task import WaitForTask
-from pyVmomi import vim, vmodl
+from pyVmomi import SoapStubAdapter, vim, vmodl
+
+DIALECT = "vim.version.v7_0"
 
 
 class VSphere:
     def __init__(self, server: str, username: str, password: str, thumbprint_sha256: str = "") -> None:
         host, _, port = server.partition(":")
-        self._login = {"host": host, "port": int(port or 443), "user": username, "pwd": password}
-        self._thumbprint = thumbprint_sha256.replace(":", "").lower()
-
-    def __enter__(self) -> Self:
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        pin = {"thumbprint": self._thumbprint} if self._thumbprint else {}
-        self.instance = SmartConnect(sslContext=context, httpConnectionTimeout=60, **self._login, **pin)
-        self.content = self.instance.RetrieveContent()
+        self._username, self._password = username, password
+        self._stub = SoapStubAdapter(
+            host=host,
+            port=int(port or 443),
+            version=DIALECT,
+            sslContext=context,
+            thumbprint=thumbprint_sha256 or None,
+            httpConnectionTimeout=60,
+        )
+
+    def __enter__(self) -> Self:
+        self.instance = vim.ServiceInstance("ServiceInstance", self._stub)
+        try:
+            self.content = self.instance.RetrieveContent()
+            self.content.sessionManager.Login(self._username, self._password)
+        except BaseException:
+            self.drop()
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        Disconnect(self.instance)
+        try:
+            self.content.sessionManager.Logout()
+        finally:
+            self.drop()
+
+    def drop(self) -> None:
+        """Close the connections without a logout."""
+        self._stub.DropConnections()
 
     def collect(self, kind: type[Any], *paths: str) -> dict[Any, dict[str, Any]]:
         """Named properties of all objects of a kind: object -> {path: value}."""
@@ -110,7 +129,7 @@ class VSphere:
         return vm
 
     def set_options(self, vm: Any, options: dict[str, str]) -> None:
-        """Write extraConfig; a key that begins with "SET." writes a property of the guest in the simulator."""
+        """Write extraConfig; a key that begins with "SET." writes the guest in the simulator."""
         values = [vim.option.OptionValue(key=key, value=value) for key, value in options.items()]
         self.wait(vm.ReconfigVM_Task(vim.vm.ConfigSpec(extraConfig=values)))
 
