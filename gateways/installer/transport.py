@@ -77,7 +77,7 @@ class Transport:
             return CertificateNotTrusted(
                 f"The certificate of {self._host} does not verify: {cause.verify_message}."
             )
-        if isinstance(cause, ssl.SSLError | http.client.HTTPException):
+        if isinstance(cause, ssl.SSLError | http.client.HTTPException) and not _is_cut_off(cause):
             return WrongEndpoint(f"{self._host} answers, but does not speak the portal's protocol.")
         if self.proxy:
             return ProxyFailed(
@@ -139,6 +139,11 @@ def _read(response: http.client.HTTPResponse | urllib.error.HTTPError) -> Answer
         document=document if isinstance(document, dict) else None,
         retry_after=float(retry_after) if retry_after.isdigit() else 0,
     )
+
+
+def _is_cut_off(cause: object) -> bool:
+    """A portal or load balancer that is restarting ends connections without an answer."""
+    return isinstance(cause, ConnectionError | ssl.SSLEOFError)
 
 
 def _no_route_sentence(host: str, cause: object) -> str:

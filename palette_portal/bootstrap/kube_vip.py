@@ -41,11 +41,14 @@ def _kubeconfig_name(cluster: ClusterSpec, node: NodeSpec) -> str:
 
 
 def _settings(cluster: ClusterSpec) -> dict[str, str]:
+    prefix = "128" if ":" in cluster.endpoint else "32"
     return {
         "address": cluster.endpoint,
         "port": "6443",
         "vip_arp": "true",
-        "vip_cidr": "128" if ":" in cluster.endpoint else "32",
+        # Older releases read the one name, newer the other.
+        "vip_cidr": prefix,
+        "vip_subnet": prefix,
         "vip_ddns": "false" if cluster.endpoint_is_address else "true",
         "cp_enable": "true",
         "cp_namespace": "kube-system",

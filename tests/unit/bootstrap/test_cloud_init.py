@@ -7,6 +7,7 @@ import yaml
 
 from palette_portal.bootstrap.cloud_init import metadata, user_data
 from palette_portal.bootstrap.errors import TooLarge
+from palette_portal.bootstrap.flannel import pod_network
 from palette_portal.bootstrap.guestinfo import MAXIMUM_BYTES, blank_guestinfo, guestinfo
 from palette_portal.bootstrap.nodes import Manifest, NodeRole, NodeSpec
 from tests.unit.bootstrap.factories import (
@@ -145,6 +146,32 @@ def test_proxy_excludes_what_must_never_use_it() -> None:
     (line,) = [line for line in content.splitlines() if "NO_PROXY" in line]
     excluded = line.split("=", 2)[2].rstrip('"').split(",")
     assert {"vcenter.example.com", "10.10.0.20", "192.168.0.0/16", "10.96.0.0/12", ".svc"} <= set(excluded)
+
+
+@pytest.mark.parametrize(("cidr", "key"), [("10.20.0.0/16", "Network"), ("fd00:1::/56", "IPv6Network")])
+def test_pod_network_uses_the_pod_cidr(cidr: str, key: str) -> None:
+    documents = list(yaml.safe_load_all(pod_network(cidr).content))
+
+    (configuration,) = [item for item in documents if item["kind"] == "ConfigMap"]
+
+    assert json.loads(configuration["data"]["net-conf.json"])[key] == cidr
+
+
+def test_pod_network_mounts_only_volumes_it_has() -> None:
+    (daemon_set,) = [
+        item
+        for item in yaml.safe_load_all(pod_network("10.20.0.0/16").content)
+        if item["kind"] == "DaemonSet"
+    ]
+    pod = daemon_set["spec"]["template"]["spec"]
+
+    mounted = {
+        mount["name"]
+        for container in pod["initContainers"] + pod["containers"]
+        for mount in container["volumeMounts"]
+    }
+
+    assert mounted == {volume["name"] for volume in pod["volumes"]}
 
 
 def test_user_signs_in_with_the_keys_alone() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from palette_portal.bootstrap import cloud_init
+from palette_portal.bootstrap import cloud_init, flannel
 from palette_portal.bootstrap.nodes import NodeRole
 from tests.unit.bootstrap.factories import GOLDEN, make_address, make_cluster, make_node, make_proxied_cluster
 
@@ -25,6 +25,7 @@ USER_DATA = {
         make_cluster(kubernetes_version="1.30.4"), make_node(NodeRole.WORKER, name="gateway-1-worker-0")
     ),
 }
+MANIFESTS = {"flannel.yaml": lambda: flannel.pod_network("192.168.0.0/16").content}
 METADATA = {
     "metadata-dhcp.yaml": lambda: cloud_init.metadata(make_node()),
     "metadata-static.yaml": lambda: cloud_init.metadata(
@@ -33,9 +34,9 @@ METADATA = {
 }
 
 
-@pytest.mark.parametrize("name", [*USER_DATA, *METADATA])
+@pytest.mark.parametrize("name", [*USER_DATA, *METADATA, *MANIFESTS])
 def test_document_as_recorded(name: str) -> None:
-    text = (USER_DATA | METADATA)[name]()
+    text = (USER_DATA | METADATA | MANIFESTS)[name]()
     path = GOLDEN / name
 
     if os.environ.get("REWRITE_GOLDEN"):

@@ -1,6 +1,7 @@
 """Each way the portal can be missed has its own error; a real server on loopback plays the other side."""
 
 import errno
+import http.client
 import socket
 
 import pytest
@@ -152,6 +153,7 @@ def test_dns_does_not_know_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
         (OSError(errno.EHOSTUNREACH, "No route to host"), "no route"),
         (OSError(errno.ENETUNREACH, "Network is unreachable"), "no route"),
         (TimeoutError("timed out"), "did not answer within"),
+        (http.client.RemoteDisconnected("Remote end closed connection"), "Remote end closed connection"),
         (ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"), "Connection reset by peer"),
     ],
 )
