@@ -11,6 +11,7 @@ from clusters.tokens import report_token
 from gateways.models import PrivateCloudGateway
 from ippools.models import IPAddressClaim
 from palette_portal.bootstrap.cloud_init import metadata, user_data
+from palette_portal.bootstrap.flannel import pod_network
 from palette_portal.bootstrap.guestinfo import guestinfo
 from palette_portal.bootstrap.nodes import (
     ClusterSpec,
@@ -68,6 +69,7 @@ def cluster_spec(cluster: Cluster) -> ClusterSpec:
         ntp_servers=tuple(cluster.ntp_servers),
         proxy=_proxy(gateway),
         trusted_certificates=_trusted_certificates(gateway.proxy_certificate),
+        manifests=(pod_network(cluster.pod_cidr),),
         workloads_on_control_plane=not cluster.machine_pools.filter(role=PoolRole.WORKER).exists(),
     )
 
