@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import QuerySet
+
 from clusters.models import Cluster, Machine, MachinePool, Placement
 from palette_portal.orchestration.models import Event, Severity
 from palette_portal.orchestration.progress import Progress, latest_progress
@@ -44,7 +46,7 @@ def overview_context(cluster: Cluster, *, retry_denied: str) -> dict[str, Any]:
     }
 
 
-def machines_of(cluster: Cluster) -> Sequence[Machine]:
+def machines_of(cluster: Cluster) -> QuerySet[Machine]:
     return cluster.machines.present().select_related("pool", "placement").order_by("pool__role", "index")
 
 

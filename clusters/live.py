@@ -99,7 +99,7 @@ class _Page:
         return Cluster.objects.select_related("gateway", "cloud_account").get(pk=self.cluster_id)
 
 
-def _patch(template: str, context: dict[str, object]) -> Message:
+def _patch(template: str, context: Mapping[str, object]) -> Message:
     return Message(event="patch", html=render_to_string(template, {**context, "oob": True}), id=None)
 
 

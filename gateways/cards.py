@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from django.db.models import Count, Q, QuerySet
 
-from clusters.models import Cluster
+from clusters.models import Cluster, Machine
 from clusters.states import MachineState
 from gateways.models import PrivateCloudGateway
 from gateways.states import GatewayState, check_configurable
@@ -16,11 +17,16 @@ from palette_portal.tenants.permissions import Permission, reason_against
 
 
 @dataclass(frozen=True)
+class NodeCount:
+    ready: int = 0
+    total: int = 0
+
+
+@dataclass(frozen=True)
 class GatewayCard:
     gateway: PrivateCloudGateway
     cluster: Cluster | None
-    nodes_ready: int
-    nodes_total: int
+    nodes: NodeCount
     progress: Progress | None
     # Why this person may not change gateways, empty if he may.
     denied: str
@@ -65,13 +71,9 @@ def card_for_stream(gateway: PrivateCloudGateway, *, denied: str) -> GatewayCard
 def _cards(
     gateways: Sequence[PrivateCloudGateway] | QuerySet[PrivateCloudGateway], denied: str
 ) -> list[GatewayCard]:
-    present = ~Q(machines__state=MachineState.DELETED)
     bodies = Cluster.objects.gateway_bodies().filter(gateway__in=[gateway.pk for gateway in gateways])
-    counted = bodies.annotate(
-        nodes_total=Count("machines", filter=present),
-        nodes_ready=Count("machines", filter=Q(machines__state=MachineState.RUNNING)),
-    )
-    body_of = {cluster.gateway_id: cluster for cluster in counted}
+    body_of = {cluster.gateway_id: cluster for cluster in bodies}
+    nodes_of = _count_nodes(bodies)
     progress_of = latest_progress("cluster", [cluster.pk for cluster in body_of.values()])
     cards = []
     for gateway in gateways:
@@ -80,10 +82,15 @@ def _cards(
             GatewayCard(
                 gateway=gateway,
                 cluster=cluster,
-                nodes_ready=cluster.nodes_ready if cluster else 0,
-                nodes_total=cluster.nodes_total if cluster else 0,
+                nodes=nodes_of.get(cluster.pk, NodeCount()) if cluster else NodeCount(),
                 progress=progress_of.get(cluster.pk) if cluster else None,
                 denied=denied,
             )
         )
     return cards
+
+
+def _count_nodes(clusters: QuerySet[Cluster]) -> dict[UUID, NodeCount]:
+    machines = Machine.objects.present().filter(cluster__in=clusters).values("cluster").order_by()
+    counted = machines.annotate(total=Count("pk"), ready=Count("pk", filter=Q(state=MachineState.RUNNING)))
+    return {row["cluster"]: NodeCount(ready=row["ready"], total=row["total"]) for row in counted}
