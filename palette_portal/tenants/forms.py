@@ -7,15 +7,17 @@ from palette_portal.rendering import ChoiceCards, WithMeta
 from palette_portal.tenants.models import Project, Tenant, User
 from palette_portal.tenants.roles import PROJECT_ROLES, TENANT_ROLES, Role
 
+IN_PROJECTS = "in-projects"
+NO_ROLE = "none"
 TENANT_ROLE_CHOICES = [
     (Role.TENANT_ADMIN.value, WithMeta(Role.TENANT_ADMIN.label, "Everything, in every project")),
     (
         Role.SUPPORT.value,
         WithMeta(Role.SUPPORT.label, "Reads everything, changes nothing"),
     ),
-    ("", WithMeta("Roles in projects", "Chosen below, for each project")),
+    (IN_PROJECTS, WithMeta("Roles in projects", "Chosen below, for each project")),
 ]
-PROJECT_ROLE_CHOICES = [("", "No role"), *((role.value, role.label) for role in PROJECT_ROLES)]
+PROJECT_ROLE_CHOICES = [(NO_ROLE, "No role"), *((role.value, role.label) for role in PROJECT_ROLES)]
 
 
 class ProjectForm(forms.Form):
@@ -40,22 +42,20 @@ class RolesForm(forms.Form):
     """One choice for the tenant and one select for each project; gives `roles` for the actions."""
 
     tenant_role = forms.ChoiceField(
-        label="Role in the tenant", choices=TENANT_ROLE_CHOICES, widget=ChoiceCards, required=False
+        label="Role in the tenant", choices=TENANT_ROLE_CHOICES, widget=ChoiceCards
     )
 
     def __init__(self, *args: Any, tenant: Tenant, user: User | None = None, **kwargs: Any) -> None:
         held: dict[UUID | None, str] = (
             {membership.project_id: membership.role for membership in user.held_roles} if user else {}
         )
-        super().__init__(*args, **{"initial": {"tenant_role": held.get(None, "")}, **kwargs})
-        self.fields["tenant_role"].required = False
+        super().__init__(*args, **{"initial": {"tenant_role": held.get(None, IN_PROJECTS)}, **kwargs})
         self.projects = list(tenant.projects.all())
         for project in self.projects:
             self.fields[f"project_{project.pk}"] = forms.ChoiceField(
                 label=project.name,
                 choices=PROJECT_ROLE_CHOICES,
-                required=False,
-                initial=held.get(project.pk, ""),
+                initial=held.get(project.pk, NO_ROLE),
             )
 
     @property
@@ -74,7 +74,7 @@ class RolesForm(forms.Form):
         if cleaned.get("tenant_role") in TENANT_ROLES:
             return {None: Role(cleaned["tenant_role"])}
         chosen = {project.pk: cleaned.get(f"project_{project.pk}") for project in self.projects}
-        return {project: Role(role) for project, role in chosen.items() if role}
+        return {project: Role(role) for project, role in chosen.items() if role in PROJECT_ROLES}
 
 
 class InvitationForm(RolesForm):
