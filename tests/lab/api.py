@@ -40,8 +40,11 @@ class VSphere:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.drop()  # what an outage has cut would fail here
         try:
             self.content.sessionManager.Logout()
+        except vim.fault.NotAuthenticated:
+            return
         finally:
             self.drop()
 
