@@ -141,8 +141,7 @@ def _no_proxy(cluster: ClusterSpec, proxy: Proxy) -> str:
         ".svc",
         ".cluster.local",
     ]
-    given = [entry for entry in proxy.no_proxy.split(",") if entry]
-    return ",".join(dict.fromkeys(given + own))
+    return ",".join(dict.fromkeys(proxy.excluded + own))
 
 
 def _commands(cluster: ClusterSpec, node: NodeSpec) -> list[list[str]]:

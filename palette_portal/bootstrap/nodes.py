@@ -63,8 +63,14 @@ class Proxy:
     no_proxy: str = ""
 
     def __post_init__(self) -> None:
-        for name in ("http", "https", "no_proxy"):
+        for name in ("http", "https"):
             _require(_PLAIN, getattr(self, name), f"The proxy's {name} value")
+        for entry in self.excluded:
+            _require(_PLAIN, entry, "The list of what is reached without the proxy")
+
+    @property
+    def excluded(self) -> list[str]:
+        return [entry.strip() for entry in self.no_proxy.split(",") if entry.strip()]
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ def make_proxied_cluster(**changes: Any) -> ClusterSpec:
         "ssh_keys": (SSH_KEY,),
         "ntp_servers": ("0.pool.example.com", "10.10.0.4"),
         "proxy": Proxy(
-            "http://bao:p%40ss@proxy:3128", "http://bao:p%40ss@proxy:3129", "vcenter.example.com,.lab"
+            "http://bao:p%40ss@proxy:3128", "http://bao:p%40ss@proxy:3129", "vcenter.example.com, .lab"
         ),
         "trusted_certificates": (fixed_pki().etcd.certificate_pem,),
         "manifests": (

@@ -1,8 +1,11 @@
 """Each kind of document is compared with a file; REWRITE_GOLDEN=1 writes the files anew."""
 
+import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,3 +70,37 @@ def test_schema_of_cloud_init_refuses_a_wrong_document(tmp_path: Path) -> None:
     )
 
     assert checked.returncode != 0
+
+
+def interfaces_as_cloud_init_reads(metadata: str) -> list[dict[str, Any]]:
+    """With the Python that cloud-init itself runs under."""
+    program = shutil.which("cloud-init")
+    assert program, "cloud-init is not installed"
+    interpreter = Path(program).read_text().splitlines()[0].removeprefix("#!").split()[0]
+    script = (
+        "import json, sys, yaml\n"
+        "from cloudinit.net.network_state import parse_net_config_data\n"
+        "state = parse_net_config_data(yaml.safe_load(sys.stdin)['network'])\n"
+        "print(json.dumps(list(state.iter_interfaces())))\n"
+    )
+    done = subprocess.run(
+        [interpreter, "-c", script], input=metadata, capture_output=True, text=True, check=True
+    )
+    interfaces: list[dict[str, Any]] = json.loads(done.stdout)
+    return interfaces
+
+
+def test_static_address_as_cloud_init_reads_it() -> None:
+    (interface,) = interfaces_as_cloud_init_reads(METADATA["metadata-static.yaml"]())
+
+    (subnet,) = interface["subnets"]
+    assert (interface["name"], interface["mac_address"]) == ("eth0", "00:50:56:ab:00:01")
+    assert (subnet["address"], subnet["prefix"]) == ("10.10.0.21", 24)
+    assert [(route["gateway"], route["prefix"]) for route in subnet["routes"]] == [("10.10.0.1", 0)]
+    assert subnet["dns_nameservers"] == ["10.10.0.2", "10.10.0.3"]
+
+
+def test_dhcp_as_cloud_init_reads_it() -> None:
+    (interface,) = interfaces_as_cloud_init_reads(METADATA["metadata-dhcp.yaml"]())
+
+    assert [subnet["type"] for subnet in interface["subnets"]] == ["dhcp4"]

@@ -42,6 +42,11 @@ def test_proxy_that_could_leave_its_quotes(value: str) -> None:
         Proxy(value, value)
 
 
+def test_proxy_list_with_something_that_could_leave_its_quotes() -> None:
+    with pytest.raises(BootstrapError):
+        Proxy("http://proxy:1", "http://proxy:1", 'vcenter, a"b')
+
+
 def test_manifest_name_that_could_leave_its_folder() -> None:
     with pytest.raises(BootstrapError):
         Manifest("../cni", "")
