@@ -1,6 +1,7 @@
 """See the package's docstring. Order: PostgreSQL, schema and people, vCenter and guests, web, workers."""
 
 import argparse
+import contextlib
 import fcntl
 import json
 import os
@@ -8,7 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import asdict
 
 from palette_portal.launcher.postgres import EmbeddedPostgres, PostgresFailed
 from palette_portal.launcher.processes import die_with_parent
@@ -45,13 +46,14 @@ def main() -> int:
 
 
 def say(line: str) -> None:
-    print(f"[{time.monotonic() - STARTED:6.1f} s] {line}", flush=True)
+    with contextlib.suppress(OSError):  # the terminal may be gone
+        print(f"[{time.monotonic() - STARTED:6.1f} s] {line}", flush=True)
 
 
-@contextmanager
+@contextlib.contextmanager
 def alone(options: Options) -> Iterator[None]:
     """One demo per data folder and port; the lock goes with the process, however it ends."""
-    options.folder.mkdir(parents=True, exist_ok=True, mode=0o755)
+    options.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (options.folder / "lock").open("ab") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -113,7 +115,7 @@ def prepare_people(options: Options, programs: Programs) -> list[dict[str, str]]
 
 
 def write_credentials(options: Options, users: list[dict[str, str]], vcenter: VCenterFacts | None) -> None:
-    content = {"url": options.url, "users": users, "vcenter": vcenter.as_json() if vcenter else None}
+    content = {"url": options.url, "users": users, "vcenter": asdict(vcenter) if vcenter else None}
     write_private(options.credentials, content)
 
 

@@ -59,14 +59,19 @@ def simulator_service(programs: Programs, keepsakes: Keepsakes, options: Options
     return programs.service(
         "vcenter",
         ["-m", "tests.lab", "--port", str(keepsakes.vcenter_port), *files],
-        environment={
-            "LAB_USERNAME": keepsakes.vcenter_username,
-            "LAB_PASSWORD": keepsakes.vcenter_password,
-        },
+        environment=login(keepsakes.vcenter_username, keepsakes.vcenter_password),
         wait_ready=wait_ready,
     )
 
 
 def guests_service(programs: Programs, facts: VCenterFacts) -> Service:
-    login = ["--vcenter", facts.server, "--username", facts.username, "--password", facts.password]
-    return programs.service("guests", ["-m", "tests.lab.guests", *login])
+    return programs.service(
+        "guests",
+        ["-m", "tests.lab.guests", "--vcenter", facts.server],
+        environment=login(facts.username, facts.password),
+    )
+
+
+def login(username: str, password: str) -> dict[str, str]:
+    """By environment: a command line is for everybody to read."""
+    return {"LAB_USERNAME": username, "LAB_PASSWORD": password}
