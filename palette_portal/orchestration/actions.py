@@ -6,6 +6,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
+from palette_portal.http import Conflict
 from palette_portal.orchestration.changes import Change, announce
 from palette_portal.orchestration.doorbell import ring_workers
 from palette_portal.orchestration.events import numbered_last, record_event
@@ -31,21 +32,19 @@ __all__ = [
 ]
 
 
-class OperationActive(Exception):
+class OperationActive(Conflict):
     """The subject has an operation that has not ended; `reason` is a sentence for the page."""
 
     def __init__(self, subject: Subject) -> None:
         self.subject = subject
-        self.reason = f"Another operation on {subject.name} is running. Wait until it has ended."
-        super().__init__(self.reason)
+        super().__init__(f"Another operation on {subject.name} is running. Wait until it has ended.")
 
 
-class CannotRetry(Exception):
+class CannotRetry(Conflict):
     """The step waits for no retry (any more); `reason` is a sentence for the page."""
 
     def __init__(self, step: Step) -> None:
-        self.reason = f"{step.title} is not waiting for another attempt."
-        super().__init__(self.reason)
+        super().__init__(f"{step.title} is not waiting for another attempt.")
 
 
 @transaction.atomic

@@ -1,0 +1,221 @@
+from uuid import uuid4
+
+import pytest
+from django.db.models.functions import Now
+from django.test import Client
+from pytest_django import DjangoAssertNumQueries
+
+from clusters.models import Cluster
+from palette_portal.orchestration.actions import record_event, start_operation
+from palette_portal.orchestration.models import Operation, OperationKind, Severity, StepState
+from palette_portal.orchestration.steps import StepSpec
+from palette_portal.tenants.models import User
+from palette_portal.tenants.roles import Role
+from tests.factories import (
+    amelia,
+    bao,
+    carla,
+    make_cluster,
+    make_gateway,
+    make_machine_pool,
+    make_project,
+    make_user,
+)
+
+pytestmark = pytest.mark.django_db
+
+STEPS = (
+    StepSpec("account", "Validate vCenter account", "tests.none"),
+    StepSpec("clone-1", "Clone virtual machine", "tests.none", depends_on=("account",), group="dc-east-cp-1"),
+    StepSpec("clone-2", "Clone virtual machine", "tests.none", depends_on=("account",), group="dc-east-cp-2"),
+)
+
+
+@pytest.fixture
+def admin(client: Client) -> User:
+    user = amelia()
+    client.force_login(user)
+    return user
+
+
+@pytest.fixture
+def cluster(admin: User) -> Cluster:
+    cluster = make_cluster(make_gateway(name="dc-east"), created_by=admin)
+    make_machine_pool(cluster)
+    return cluster
+
+
+@pytest.fixture
+def operation(cluster: Cluster, admin: User) -> Operation:
+    return start_operation(kind=OperationKind.PROVISION, subject=cluster.subject, steps=STEPS, by=admin)
+
+
+def fail_first_step(operation: Operation) -> None:
+    operation.steps.filter(key="account").update(
+        state=StepState.RETRYING,
+        attempt=2,
+        due_at=Now(),
+        reason="LoginRefused",
+        message="vCenter refused the user name or password.",
+        hint="Correct the cloud account, then choose Retry now.",
+    )
+
+
+def add_events(cluster: Cluster, count: int, severity: Severity = Severity.INFO) -> None:
+    for number in range(count):
+        record_event(
+            subject=cluster.subject, severity=severity, reason="MachineCloned", message=f"Line {number}."
+        )
+
+
+def test_overview_shows_every_step_grouped_by_machine(
+    client: Client, cluster: Cluster, operation: Operation
+) -> None:
+    page = client.get(f"/clusters/{cluster.pk}/").content.decode()
+
+    assert page.index("Validate vCenter account") < page.index("dc-east-cp-1") < page.index("dc-east-cp-2")
+    assert page.count("Clone virtual machine") == 2
+
+
+def test_overview_shows_why_a_step_retries_and_what_to_do(
+    client: Client, cluster: Cluster, operation: Operation
+) -> None:
+    fail_first_step(operation)
+
+    page = client.get(f"/clusters/{cluster.pk}/").content.decode()
+
+    assert "vCenter refused the user name or password." in page
+    assert "Correct the cloud account" in page
+    assert "Attempt 2 failed" in page
+    assert "Attempt 3 in" in page
+
+
+def test_overview_of_another_tenant_is_not_found(client: Client, cluster: Cluster) -> None:
+    client.force_login(carla())
+
+    assert client.get(f"/clusters/{cluster.pk}/").status_code == 404
+
+
+def test_gateway_cluster_is_not_found_for_a_project_role(client: Client, cluster: Cluster) -> None:
+    client.force_login(bao())
+
+    assert client.get(f"/clusters/{cluster.pk}/").status_code == 404
+
+
+def test_cluster_of_the_own_project_is_shown(client: Client) -> None:
+    user = bao()
+    cluster = make_cluster(project=make_project(), name="shop")
+    client.force_login(user)
+
+    assert client.get(f"/clusters/{cluster.pk}/").status_code == 200
+    assert "shop" in client.get("/clusters/").content.decode()
+
+
+def test_cluster_of_another_project_is_not_found(client: Client) -> None:
+    cluster = make_cluster(project=make_project(name="platform"), name="shop")
+    client.force_login(bao())
+
+    assert client.get(f"/clusters/{cluster.pk}/").status_code == 404
+    assert "shop" not in client.get("/clusters/").content.decode()
+
+
+@pytest.mark.parametrize("tab", ["", "nodes/", "events/"])
+def test_tabs_answer_and_need_the_same_queries_for_more_rows(
+    client: Client,
+    cluster: Cluster,
+    operation: Operation,
+    tab: str,
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    address = f"/clusters/{cluster.pk}/{tab}"
+    client.get(address)
+    with django_assert_num_queries(14, exact=False) as few:
+        client.get(address)
+    add_events(cluster, 20)
+
+    with django_assert_num_queries(len(few)):
+        assert client.get(address).status_code == 200
+
+
+def test_pages_by_post_are_refused(client: Client, cluster: Cluster) -> None:
+    assert client.post(f"/clusters/{cluster.pk}/events/").status_code == 405
+
+
+def test_events_are_newest_first(client: Client, cluster: Cluster) -> None:
+    add_events(cluster, 3)
+
+    page = client.get(f"/clusters/{cluster.pk}/events/").content.decode()
+
+    assert page.index("Line 2.") < page.index("Line 1.") < page.index("Line 0.")
+
+
+def test_events_filter_by_severity_and_text(client: Client, cluster: Cluster) -> None:
+    add_events(cluster, 2)
+    record_event(
+        subject=cluster.subject, severity=Severity.ERROR, reason="CloneFailed", message="Datastore full."
+    )
+
+    by_severity = client.get(f"/clusters/{cluster.pk}/events/?severity=Error").content.decode()
+    by_text = client.get(f"/clusters/{cluster.pk}/events/?q=datastore+full").content.decode()
+
+    for page in (by_severity, by_text):
+        assert "Datastore full." in page
+        assert "Line 1." not in page
+
+
+def test_events_load_older_ones_as_a_part(client: Client, cluster: Cluster) -> None:
+    add_events(cluster, 60)
+    page = client.get(f"/clusters/{cluster.pk}/events/").content.decode()
+    before = page.split("before=")[1].split("&")[0]
+
+    part = client.get(f"/clusters/{cluster.pk}/events/?before={before}", headers={"HX-Request": "true"})
+
+    assert "<html" not in part.content.decode()
+    assert part.content.decode().count('id="ev-') == 10
+    assert "HX-Request" in part["Vary"]
+
+
+def test_events_before_nonsense_is_not_found(client: Client, cluster: Cluster) -> None:
+    response = client.get(f"/clusters/{cluster.pk}/events/?before=x", headers={"HX-Request": "true"})
+
+    assert response.status_code == 404
+
+
+def test_event_text_is_escaped(client: Client, cluster: Cluster) -> None:
+    record_event(
+        subject=cluster.subject, severity=Severity.INFO, reason="Odd", message="<script>alert(1)</script>"
+    )
+
+    assert "<script>alert" not in client.get(f"/clusters/{cluster.pk}/events/").content.decode()
+
+
+def test_retry_now_makes_the_step_due(client: Client, cluster: Cluster, operation: Operation) -> None:
+    fail_first_step(operation)
+    step = operation.steps.get(key="account")
+
+    response = client.post(f"/clusters/{cluster.pk}/steps/{step.pk}/retry/", headers={"HX-Request": "true"})
+
+    assert response.status_code == 200
+    assert f'id="step-{step.pk}"' in response.content.decode()
+    assert operation.events.filter(reason="RetryRequested").exists()
+
+
+def test_retry_of_a_step_that_does_not_wait_is_a_conflict(
+    client: Client, cluster: Cluster, operation: Operation
+) -> None:
+    step = operation.steps.get(key="account")
+
+    assert client.post(f"/clusters/{cluster.pk}/steps/{step.pk}/retry/").status_code == 409
+
+
+def test_retry_by_support_is_denied(client: Client, cluster: Cluster, operation: Operation) -> None:
+    fail_first_step(operation)
+    client.force_login(make_user("sam", Role.SUPPORT))
+    step = operation.steps.get(key="account")
+
+    assert client.post(f"/clusters/{cluster.pk}/steps/{step.pk}/retry/").status_code == 403
+    assert "You need the role Tenant Admin" in client.get(f"/clusters/{cluster.pk}/").content.decode()
+
+
+def test_retry_of_a_step_of_another_cluster_is_not_found(client: Client, cluster: Cluster) -> None:
+    assert client.post(f"/clusters/{cluster.pk}/steps/{uuid4()}/retry/").status_code == 404
