@@ -173,6 +173,10 @@ class AddressesForm(WizardForm):
     def is_new_pool(self) -> bool:
         return not self.is_dhcp and self._current("pool") == NEW_POOL
 
+    @property
+    def is_subnet(self) -> bool:
+        return self._current("network_type") == SUBNET
+
     def clean(self) -> dict[str, Any]:
         if self.errors:
             return self.cleaned_data
