@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from gateways.installer.state import StateFile
-from tests.unit.gateways.installer.conftest import Server
 from tests.unit.gateways.installer.factories import PAIRING_CODE, make_environment, make_values
+from tests.unit.gateways.installer.server import Server
 
 ROOT = Path(__file__).parents[4]
 UUID = "4214c2f5-8f6c-4d7e-9a55-2a3c9d7b1e10"

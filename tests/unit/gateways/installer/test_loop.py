@@ -7,8 +7,8 @@ import pytest
 from gateways.installer.backoff import PERMANENT_CAP_SECONDS, TRANSIENT_CAP_SECONDS, Backoff
 from gateways.installer.loop import Installer
 from gateways.installer.options import Options
-from tests.unit.gateways.installer.conftest import ALIVE, REGISTERED, Reply, Server
 from tests.unit.gateways.installer.factories import PAIRING_CODE, make_environment, make_values
+from tests.unit.gateways.installer.server import ALIVE, REGISTERED, Reply, Server
 
 UUID = "4214c2f5-8f6c-4d7e-9a55-2a3c9d7b1e10"
 REFUSED = Reply.of(404, {"code": "InvalidPairingCode", "message": "no"})

@@ -23,8 +23,8 @@ from gateways.installer.errors import (
 from gateways.installer.portal import Portal
 from gateways.installer.rules import parse_properties
 from gateways.installer.transport import bypasses_proxy
-from tests.unit.gateways.installer.conftest import REGISTERED, Reply, Server
 from tests.unit.gateways.installer.factories import PAIRING_CODE, encode_certificate, make_values
+from tests.unit.gateways.installer.server import REGISTERED, Reply, Server
 
 UUID = "4214c2f5-8f6c-4d7e-9a55-2a3c9d7b1e10"
 HTML = Reply(404, "<html>Not here</html>", {"Content-Type": "text/html"})
