@@ -9,7 +9,7 @@ from typing import Literal
 from uuid import UUID
 
 from django.http import HttpRequest
-from ninja import Field, Router, Schema
+from ninja import Field, Router, Schema, Status
 from ninja.errors import HttpError
 from ninja.security import HttpBearer
 from ninja.throttling import AuthRateThrottle
@@ -57,7 +57,7 @@ class MachineToken(HttpBearer):
 
 
 class MachineRateThrottle(AuthRateThrottle):
-    def get_cache_key(self, request: HttpRequest) -> str | None:
+    def get_cache_key(self, request: HttpRequest) -> str:
         machine = _machine(request)
         return self.cache_format % {"scope": "machine-reports", "ident": machine.pk}
 
@@ -69,14 +69,13 @@ class MachineRateThrottle(AuthRateThrottle):
     throttle=[MachineRateThrottle("60/m")],
     url_name="machine-reports",
 )
-def report(request: HttpRequest, machine_uuid: UUID, payload: ReportIn) -> tuple[int, ErrorOut | None]:
+def report(request: HttpRequest, machine_uuid: UUID, payload: ReportIn) -> Status[ErrorOut | None]:
     machine = _machine(request)
     if machine.state == MachineState.DELETED:
-        return 404, ErrorOut(
-            code="MachineDeleted", message=f"{machine.name} is not part of a cluster any more."
-        )
+        gone = f"{machine.name} is not part of a cluster any more."
+        return Status(404, ErrorOut(code="MachineDeleted", message=gone))
     record_report(machine=machine, report=payload.report())
-    return 204, None
+    return Status(204, None)
 
 
 def _machine(request: HttpRequest) -> Machine:

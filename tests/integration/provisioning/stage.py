@@ -1,0 +1,236 @@
+"""A gateway cluster on the lab's vCenter, provisioned step by step in the test's own process.
+
+Guests are played here, too: what a powered-on VM's user-data tells its node to report is posted to the portal.
+"""
+
+import base64
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+from django.test import Client
+from pyVmomi import vim
+
+from clusters.actions.provision import ClusterRequest, PlacementRequest, PoolRequest, provision_cluster
+from clusters.models import AddressAllocation, Cluster, ClusterPurpose, Machine, PoolRole
+from gateways.models import CloudAccount, PrivateCloudGateway
+from ippools.models import IPAddressClaim, IPPool
+from palette_portal.orchestration.models import Event, Operation, Step
+from palette_portal.vsphere.inventory import read_inventory
+from palette_portal.vsphere.session import connect
+from tests.engine import make_waiting_steps_due, run_due_steps
+from tests.factories import make_cloud_account, make_gateway, make_pool
+from tests.lab.api import VSphere
+from tests.lab.vcsim import Lab
+
+PATIENCE_SECONDS = 30
+TEMPLATE = "r_u-2204-0-k-1312-0"
+
+
+@dataclass
+class Guests:
+    """Report what the user-data of powered-on machines says; `silent` names those that do not boot."""
+
+    vcenter: VSphere
+    silent: set[str] = field(default_factory=set)
+    failing: set[str] = field(default_factory=set)
+    client: Client = field(default_factory=Client)
+    done: set[str] = field(default_factory=set)
+
+    def play(self) -> None:
+        found = self.vcenter.collect(
+            vim.VirtualMachine, "name", "config.extraConfig", "runtime.powerState"
+        ).values()
+        for values in found:
+            options = {option.key: option.value for option in values.get("config.extraConfig", ())}
+            is_new = values["name"] not in self.done | self.silent
+            if is_new and values["runtime.powerState"] == "poweredOn" and options.get("guestinfo.userdata"):
+                self.done.add(values["name"])
+                self._boot(values["name"], options)
+
+    def _boot(self, name: str, options: dict[str, str]) -> None:
+        user_data = yaml.safe_load(base64.b64decode(options["guestinfo.userdata"]))
+        metadata = yaml.safe_load(base64.b64decode(options["guestinfo.metadata"]))
+        files = {entry["path"]: entry["content"] for entry in user_data["write_files"]}
+        target = json.loads(files["/etc/palette/report.json"])
+        addresses = metadata["network"]["ethernets"]["id0"].get("addresses", ["10.10.183.200/24"])
+        for command in user_data["runcmd"]:
+            if command[0].startswith("/usr/local/sbin/palette-"):
+                phase = command[1]
+                if name in self.failing and phase != "booted":
+                    self.report(target, "failed", addresses, "kubeadm: the API server is not healthy")
+                    return
+                self.report(target, phase, addresses)
+
+    def report(self, target: dict[str, str], phase: str, addresses: list[str], message: str = "") -> None:
+        path = target["url"][target["url"].index("/v1/") :]
+        body = {
+            "phase": phase,
+            "message": message,
+            "addresses": [address.partition("/")[0] for address in addresses],
+            "kubelet_version": "v1.31.2",
+        }
+        authorization = f"Bearer {target['token']}"
+        answer = self.client.post(path, body, "application/json", headers={"authorization": authorization})
+        assert answer.status_code == 204, answer.content
+
+
+@dataclass
+class Stage:
+    lab: Lab
+    vcenter: VSphere
+    gateway: PrivateCloudGateway
+    account: CloudAccount
+    pool: IPPool
+    placement: PlacementRequest
+    datacenter: tuple[str, str]
+    folder: tuple[str, str]
+    guests: Guests
+    operation: Operation = field(init=False)
+    cluster: Cluster = field(init=False)
+
+    def start(self, *, nodes: int = 1, **changes: Any) -> Operation:
+        self.cluster, self.operation = provision_cluster(request=self.request(nodes, **changes), by=None)
+        return self.operation
+
+    def request(self, nodes: int, **changes: Any) -> ClusterRequest:
+        static = changes.get("address_allocation", AddressAllocation.STATIC) == AddressAllocation.STATIC
+        masters = PoolRequest(
+            name="master-pool",
+            role=PoolRole.CONTROL_PLANE,
+            size=nodes,
+            num_cpus=2,
+            memory_mib=4096,
+            disk_gib=60,
+            placements=(self.placement,),
+            ip_pool=self.pool if static else None,
+        )
+        values = {
+            "name": self.gateway.name,
+            "purpose": ClusterPurpose.GATEWAY,
+            "gateway": self.gateway,
+            "cloud_account": self.account,
+            "kubernetes_version": "1.31.2",
+            "image_template": TEMPLATE,
+            "datacenter_moid": self.datacenter[0],
+            "datacenter_name": self.datacenter[1],
+            "folder_moid": self.folder[0],
+            "folder_name": self.folder[1],
+            "address_allocation": AddressAllocation.STATIC,
+            "pools": (masters,),
+            **changes,
+        }
+        return ClusterRequest(**values)
+
+    def go_on_until(self, condition: Callable[[], object]) -> None:
+        """Do due steps, let guests report and waits end, until the condition holds."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not condition():
+            assert time.monotonic() < deadline, self.describe()
+            run_due_steps()
+            self.guests.play()
+            make_waiting_steps_due(self.operation)
+
+    def finish(self) -> None:
+        self.go_on_until(self.has_ended)
+        self.cluster.refresh_from_db()
+
+    def has_ended(self) -> bool:
+        self.operation.refresh_from_db()
+        return not self.operation.is_active
+
+    def step(self, key: str) -> Step:
+        return self.operation.steps.get(key=key)
+
+    def machine_step(self, word: str, *, index: int = 1) -> Step:
+        return self.step(f"{self.machine(index).name}/{word}")
+
+    def machine(self, index: int = 1) -> Machine:
+        return Machine.objects.get(cluster=self.cluster, index=index)
+
+    def fails_with(self, key: str, reason: str) -> Callable[[], bool]:
+        return lambda: self.step(key).reason == reason
+
+    def describe(self) -> str:
+        steps = self.operation.steps.order_by("position")
+        return "\n".join(f"{step.key}: {step.state} {step.reason} {step.message}" for step in steps)
+
+    def assert_nothing_doubled_or_leaked(self) -> None:
+        """Each machine is one VM, each VM of ours is a machine, each address held belongs to one of them."""
+        machines = {machine.name: str(machine.id) for machine in self.cluster.machines.all()}
+        ours = self.vms_of_ours()
+        assert sorted(ours) == sorted((name, uuid) for name, uuid in machines.items())
+        held = IPAddressClaim.objects.held().filter(cluster_id=self.cluster.id)
+        assert sorted(held.values_list("owner_name", flat=True)) == sorted([*machines, self.cluster.name])
+        assert IPAddressClaim.objects.held().count() == held.count()
+
+    def vms_of_ours(self) -> list[tuple[str, str]]:
+        """Name and instance UUID of every VM that carries the cluster's mark or one of its machines' names."""
+        names = {machine.name for machine in self.cluster.machines.all()}
+        found = self.vcenter.collect(
+            vim.VirtualMachine, "name", "config.instanceUuid", "config.extraConfig"
+        ).values()
+        return [
+            (values["name"], values["config.instanceUuid"])
+            for values in found
+            if values["name"] in names or self._is_marked(values.get("config.extraConfig", ()))
+        ]
+
+    def _is_marked(self, options: Any) -> bool:
+        return any(
+            option.key == "palette.cluster" and option.value == str(self.cluster.id) for option in options
+        )
+
+    def events(self, reason: str) -> list[Event]:
+        return list(Event.objects.of(self.cluster.subject).filter(reason=reason))
+
+
+def make_stage(lab: Lab, vcenter: VSphere) -> Stage:
+    gateway = make_gateway()
+    with connect(lab.credentials()) as session:
+        inventory = read_inventory(session)
+
+    def pick(items: Any, name: str, **also: str) -> Any:
+        matching = (item for item in items if all(getattr(item, key) == value for key, value in also.items()))
+        return next(item for item in matching if item.name == name)
+
+    compute = pick(inventory.compute_clusters, "cluster-1")
+    pool = pick(inventory.resource_pools, "workloads", compute_cluster_moid=compute.moid)
+    datastore = pick(inventory.datastores, "shared-nfs-1")
+    network = pick(inventory.networks, "k8s-nodes")
+    folder = pick(inventory.folders, "palette-gateways")
+    datacenter = pick(inventory.datacenters, "dc-1")
+    return Stage(
+        lab=lab,
+        vcenter=vcenter,
+        gateway=gateway,
+        account=make_account(lab, gateway),
+        pool=make_pool(gateway),
+        placement=PlacementRequest(
+            compute_cluster_moid=compute.moid,
+            compute_cluster_name=compute.name,
+            resource_pool_moid=pool.moid,
+            resource_pool_name=pool.path,
+            datastore_moid=datastore.moid,
+            datastore_name=datastore.name,
+            network_moid=network.moid,
+            network_name=network.name,
+        ),
+        datacenter=(datacenter.moid, datacenter.name),
+        folder=(folder.moid, folder.path),
+        guests=Guests(vcenter),
+    )
+
+
+def make_account(lab: Lab, gateway: PrivateCloudGateway) -> CloudAccount:
+    login = lab.login()
+    return make_cloud_account(
+        gateway,
+        vcenter_server=login["server"],
+        username=login["username"],
+        password=login["password"],
+        thumbprint_sha256=login["thumbprint_sha256"],
+    )
