@@ -18,6 +18,7 @@ run: ## The same for development: pages reload when a file changes
 	@exec $(bin)/python -m tests.lab.demo --reload
 
 installer: ## Deploy the gateway installer into the running demo: PAIRING_CODE=... NAME=...
+	@scripts/setup demo
 	@$(bin)/python -m tests.lab.installer --data "$(DATA)" --pairing-code "$(PAIRING_CODE)" $(if $(NAME),--name "$(NAME)")
 
 test: ## Everything: checks, unit, integration, lab, browser, chaos

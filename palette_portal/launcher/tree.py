@@ -25,7 +25,7 @@ class Service:
     spawn: Callable[[], subprocess.Popen[bytes]]
     wait_ready: Callable[[subprocess.Popen[bytes]], None] = _is_ready
     stop_signal: int = signal.SIGTERM
-    stop_seconds: float = 4.0
+    stop_seconds: float = 6.0
     # Services of a lower stage are stopped first: 1 uses 2.
     stage: int = 1
 

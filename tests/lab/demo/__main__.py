@@ -14,7 +14,7 @@ from dataclasses import asdict
 from palette_portal.launcher.postgres import EmbeddedPostgres, PostgresFailed
 from palette_portal.launcher.processes import die_with_parent
 from palette_portal.launcher.tree import ProcessTree
-from tests.lab.demo.keepsakes import Keepsakes, is_free, load_keepsakes, write_private
+from tests.lab.demo.keepsakes import Keepsakes, becomes_free, load_keepsakes, write_private
 from tests.lab.demo.options import Options, read_options
 from tests.lab.demo.services import (
     NotReady,
@@ -59,7 +59,7 @@ def alone(options: Options) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise NotReady(f"A demo with the data folder {options.data} is running already.") from None
-        if not is_free(options.port):
+        if not becomes_free(options.port):
             raise NotReady(f"Port {options.port} is taken by another program. Try: make demo PORT=8001")
         yield
 
@@ -73,6 +73,8 @@ def start_everything(options: Options, tree: ProcessTree) -> None:
     if options.with_vcenter:
         say("Starting the simulated vCenter (built once, half a minute)")
         vcenter = start_vcenter(tree, programs, keepsakes, options)
+        if not vcenter.server.endswith(f":{keepsakes.vcenter_port}"):
+            say(f"Port {keepsakes.vcenter_port} is taken; vCenter moved to {vcenter.server} for this time")
     say("Starting web, workers and dispatcher")
     for service in background_services(programs):
         tree.start(service)

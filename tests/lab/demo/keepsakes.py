@@ -4,6 +4,7 @@ import json
 import os
 import secrets
 import socket
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ def load_keepsakes(folder: Path) -> Keepsakes:
         encryption_keys=Fernet.generate_key().decode(),
         vcenter_username="administrator@vsphere.local",
         vcenter_password=secrets.token_urlsafe(12),
-        vcenter_port=_free_port(VCENTER_PORT),
+        vcenter_port=free_port(VCENTER_PORT),
     )
     write_private(path, asdict(made))
     return made
@@ -57,8 +58,18 @@ def is_free(port: int) -> bool:
     return True
 
 
-def _free_port(preferred: int) -> int:
-    if is_free(preferred):
+def becomes_free(port: int, *, seconds: float = 3) -> bool:
+    """A demo that was killed a moment ago may still be letting go."""
+    deadline = time.monotonic() + seconds
+    while not is_free(port):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def free_port(preferred: int) -> int:
+    if becomes_free(preferred):
         return preferred
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -72,7 +72,7 @@ def postgres_service(server: EmbeddedPostgres) -> Service:
         server.spawn,
         wait_ready=server.wait_ready,
         stop_signal=signal.SIGINT,
-        stop_seconds=4,
+        stop_seconds=3,
         stage=2,
     )
 

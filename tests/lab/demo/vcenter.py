@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from palette_portal.launcher.tree import ProcessTree, Service
-from tests.lab.demo.keepsakes import Keepsakes
+from tests.lab.demo.keepsakes import Keepsakes, free_port
 from tests.lab.demo.options import Options
 from tests.lab.demo.services import NotReady, Programs
 
@@ -55,10 +55,11 @@ def simulator_service(programs: Programs, keepsakes: Keepsakes, options: Options
                 raise NotReady(f"The simulated vCenter did not start:\n{programs.log('vcenter').read_text()}")
             time.sleep(0.1)
 
+    port = free_port(keepsakes.vcenter_port)
     files = ["--data", str(options.folder / "vcenter"), "--endpoint", str(endpoint)]
     return programs.service(
         "vcenter",
-        ["-m", "tests.lab", "--port", str(keepsakes.vcenter_port), *files],
+        ["-m", "tests.lab", "--port", str(port), *files],
         environment=login(keepsakes.vcenter_username, keepsakes.vcenter_password),
         wait_ready=wait_ready,
     )
