@@ -27,7 +27,7 @@ class AddressAllocation(models.TextChoices):
 class ClusterQuerySet(models.QuerySet["Cluster"]):
     def visible_to(self, user: User) -> "ClusterQuerySet":
         """Clusters of the user's projects; gateway clusters, which have none, for readers of the tenant."""
-        in_tenant = self.filter(tenant_id=user.tenant_id)
+        in_tenant = self.filter(tenant_id=user.own_tenant_id)
         if can(user, Permission.VIEW_CLUSTERS):
             return in_tenant
         return in_tenant.filter(project__in=Project.objects.where(user, Permission.VIEW_CLUSTERS))

@@ -35,7 +35,7 @@ class GatewayQuerySet(models.QuerySet["PrivateCloudGateway"]):
     def visible_to(self, user: User) -> "GatewayQuerySet":
         if not can(user, Permission.VIEW_GATEWAYS):
             return self.none()
-        return self.filter(tenant_id=user.tenant_id)
+        return self.filter(tenant_id=user.own_tenant_id)
 
     def present(self) -> "GatewayQuerySet":
         return self.exclude(state=GatewayState.DELETED)
@@ -156,7 +156,7 @@ class CloudAccountQuerySet(models.QuerySet["CloudAccount"]):
     def visible_to(self, user: User) -> "CloudAccountQuerySet":
         if not can(user, Permission.VIEW_CLOUD_ACCOUNTS):
             return self.none()
-        return self.filter(tenant_id=user.tenant_id)
+        return self.filter(tenant_id=user.own_tenant_id)
 
 
 class CloudAccount(models.Model):

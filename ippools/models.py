@@ -22,7 +22,7 @@ class IPPoolQuerySet(models.QuerySet["IPPool"]):
     def visible_to(self, user: User) -> "IPPoolQuerySet":
         if not can(user, Permission.VIEW_IP_POOLS):
             return self.none()
-        return self.filter(tenant_id=user.tenant_id)
+        return self.filter(tenant_id=user.own_tenant_id)
 
 
 class IPPool(models.Model):

@@ -21,7 +21,7 @@ Roles = Mapping[UUID | None, Role]
 def create_project(*, tenant: Tenant, name: str, by: User) -> Project:
     check(by, Permission.MANAGE_PROJECTS)
     project = Project.objects.create(tenant=tenant, name=name, slug=_free_slug(tenant, name))
-    _record_project(project, "project-created", by)
+    _record_project(project, "create", by)
     return project
 
 
@@ -31,7 +31,7 @@ def rename_project(*, project: Project, name: str, by: User) -> None:
     check(by, Permission.MANAGE_PROJECTS)
     before, project.name = project.name, name
     project.save(update_fields=["name"])
-    _record_project(project, "project-renamed", by, before=before)
+    _record_project(project, "rename", by, before=before)
 
 
 @transaction.atomic
@@ -40,7 +40,7 @@ def invite_user(*, tenant: Tenant, email: str, full_name: str, roles: Roles, by:
     check(by, Permission.MANAGE_USERS)
     user = User.objects.create_user(email, full_name=full_name, tenant=tenant)
     _store_roles(user, roles)
-    _record_user(user, "user-invited", by, roles=_words(user))
+    _record_user(user, "invite", by, roles=_words(user))
     transaction.on_commit(lambda: invitations.send(user, invited_by=by))
     return user
 
@@ -53,7 +53,7 @@ def change_roles(*, user: User, roles: Roles, by: User) -> None:
     user.memberships.all().delete()
     _store_roles(user, roles)
     _check_admin_remains(user)
-    _record_user(user, "user-roles-changed", by, before=before, roles=_words(user))
+    _record_user(user, "change-roles", by, before=before, roles=_words(user))
 
 
 @transaction.atomic
@@ -66,7 +66,7 @@ def deactivate_user(*, user: User, by: User) -> None:
     user.is_active = False
     user.save(update_fields=["is_active"])
     _check_admin_remains(user)
-    _record_user(user, "user-deactivated", by)
+    _record_user(user, "deactivate", by)
 
 
 @transaction.atomic
@@ -74,7 +74,7 @@ def activate_user(*, user: User, by: User) -> None:
     check(by, Permission.MANAGE_USERS)
     user.is_active = True
     user.save(update_fields=["is_active"])
-    _record_user(user, "user-activated", by)
+    _record_user(user, "activate", by)
 
 
 def _free_slug(tenant: Tenant, name: str) -> str:
@@ -86,18 +86,20 @@ def _free_slug(tenant: Tenant, name: str) -> str:
 
 def _store_roles(user: User, roles: Roles) -> None:
     Membership.objects.bulk_create(
-        Membership(tenant_id=user.tenant_id, user=user, project_id=project, role=role)
+        Membership(tenant_id=user.own_tenant_id, user=user, project_id=project, role=role)
         for project, role in roles.items()
     )
 
 
 def _lock_people(user: User) -> None:
     """Two admins must not take each other's role away at the same moment."""
-    Tenant.objects.select_for_update().get(pk=user.tenant_id)
+    Tenant.objects.select_for_update().get(pk=user.own_tenant_id)
 
 
 def _check_admin_remains(user: User) -> None:
-    admins = Membership.objects.filter(tenant_id=user.tenant_id, role=Role.TENANT_ADMIN, user__is_active=True)
+    admins = Membership.objects.filter(
+        tenant_id=user.own_tenant_id, role=Role.TENANT_ADMIN, user__is_active=True
+    )
     if not admins.exists():
         raise Conflict("A tenant needs an active Tenant Admin. Give the role to somebody else first.")
 

@@ -53,5 +53,5 @@ def _older(rows: list[AuditRow], wanted: dict[str, object]) -> str:
     """The query string of the next rows, empty at the end of the log."""
     if len(rows) <= ROWS_PER_PAGE:
         return ""
-    kept = {name: wanted[name] for name in ("q", "kind") if wanted.get(name)}
-    return urlencode({**kept, "before": rows[ROWS_PER_PAGE - 1].pk})
+    kept = {name: str(wanted[name]) for name in ("q", "kind") if wanted.get(name)}
+    return urlencode({**kept, "before": str(rows[ROWS_PER_PAGE - 1].pk)})

@@ -29,7 +29,7 @@ class ProjectForm(forms.Form):
 
     def __init__(self, *args: Any, tenant: Tenant, project: Project | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **{"initial": {"name": project.name if project else ""}, **kwargs})
-        self.others = tenant.projects.exclude(pk=project.pk if project else None)
+        self.others = tenant.projects.exclude(pk=project.pk) if project else tenant.projects.all()
 
     def clean_name(self) -> str:
         name = str(self.cleaned_data["name"])

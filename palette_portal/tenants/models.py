@@ -13,9 +13,12 @@ from django.utils import timezone
 from palette_portal.tenants.roles import PROJECT_ROLES, TENANT_ROLES, Permission, Role, roles_with
 
 
+NO_TENANT = uuid.UUID(int=0)
+
+
 class TenantQuerySet(models.QuerySet["Tenant"]):
     def visible_to(self, user: "User") -> Self:
-        return self.filter(pk=user.tenant_id)
+        return self.filter(pk=user.own_tenant_id)
 
 
 class Tenant(models.Model):
@@ -35,7 +38,7 @@ class Tenant(models.Model):
 
 class ProjectQuerySet(models.QuerySet["Project"]):
     def visible_to(self, user: "User") -> Self:
-        in_tenant = self.filter(tenant_id=user.tenant_id)
+        in_tenant = self.filter(tenant_id=user.own_tenant_id)
         if user.tenant_roles:
             return in_tenant
         return in_tenant.filter(pk__in=user.project_roles)
@@ -44,9 +47,9 @@ class ProjectQuerySet(models.QuerySet["Project"]):
         """The projects in which the user holds the permission."""
         roles = set(roles_with(permission))
         if roles & user.tenant_roles:
-            return self.filter(tenant_id=user.tenant_id)
+            return self.filter(tenant_id=user.own_tenant_id)
         held = [project for project, role in user.project_roles.items() if role in roles]
-        return self.filter(tenant_id=user.tenant_id, pk__in=held)
+        return self.filter(tenant_id=user.own_tenant_id, pk__in=held)
 
     def with_member_counts(self) -> Self:
         """`member_count`: people with a role in just this project."""
@@ -80,7 +83,7 @@ class Project(models.Model):
 
 class UserQuerySet(models.QuerySet["User"]):
     def visible_to(self, user: "User") -> Self:
-        return self.filter(tenant__isnull=False, tenant_id=user.tenant_id)
+        return self.filter(tenant_id=user.own_tenant_id)
 
     def active(self) -> Self:
         return self.filter(is_active=True)
@@ -144,6 +147,11 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.full_name or self.email
 
     @property
+    def own_tenant_id(self) -> uuid.UUID:
+        """For filters: matches nothing for those who belong to no tenant."""
+        return self.tenant_id or NO_TENANT
+
+    @property
     def initials(self) -> str:
         words = self.full_name.split() or [self.email]
         return "".join(word[0] for word in (words[0], *words[1:][-1:])).upper()
@@ -169,7 +177,7 @@ class User(AbstractBaseUser, PermissionsMixin):
 
 class MembershipQuerySet(models.QuerySet["Membership"]):
     def visible_to(self, user: "User") -> Self:
-        return self.filter(tenant_id=user.tenant_id)
+        return self.filter(tenant_id=user.own_tenant_id)
 
 
 class Membership(models.Model):
@@ -206,7 +214,7 @@ class Membership(models.Model):
 
 class AuditRowQuerySet(models.QuerySet["AuditRow"]):
     def visible_to(self, user: User) -> Self:
-        in_tenant = self.filter(tenant_id=user.tenant_id)
+        in_tenant = self.filter(tenant_id=user.own_tenant_id)
         if user.tenant_roles & set(roles_with(Permission.VIEW_AUDIT)):
             return in_tenant
         return in_tenant.filter(project__in=Project.objects.where(user, Permission.VIEW_AUDIT))
@@ -241,8 +249,12 @@ class AuditRow(models.Model):
 
     @property
     def deed(self) -> str:
-        """The action as words: "User invited"."""
+        """The action as words: "Change roles"."""
         return self.action.replace("-", " ").capitalize()
+
+    @property
+    def kind(self) -> str:
+        return self.object_kind.replace("-", " ")
 
     @property
     def detail_lines(self) -> list[tuple[str, str]]:

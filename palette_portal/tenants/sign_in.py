@@ -30,7 +30,7 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
             if user.tenant:
                 audit.record(
                     by=user,
-                    action="password-changed",
+                    action="change-password",
                     obj_kind="user",
                     obj_id=user.pk,
                     obj_name=user.email,
