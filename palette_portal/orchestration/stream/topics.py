@@ -1,0 +1,136 @@
+"""What equal pages share: changes are rendered once and put into the queue of every stream."""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from palette_portal.orchestration.changes import Change
+from palette_portal.orchestration.models import Event
+from palette_portal.orchestration.stream.messages import Message, Subscription
+from palette_portal.orchestration.stream.threads import DatabaseThreads
+
+logger = logging.getLogger(__name__)
+
+QUEUED_MESSAGES = 200
+# Changes that come within this time after a rendering are rendered together.
+GATHER_SECONDS = 0.015
+AGAIN_SECONDS = 0.5
+
+Encoded = tuple[int | None, bytes]
+
+
+@dataclass(eq=False)
+class Mailbox:
+    """A stream's own queue. One that overflows is emptied, and the stream replays from the tables."""
+
+    fingerprint: str
+    queue: "asyncio.Queue[Encoded | None]" = field(default_factory=lambda: asyncio.Queue(QUEUED_MESSAGES))
+    must_replay: bool = False
+    has_ended: bool = False
+
+    def put(self, message: Encoded) -> None:
+        if self.must_replay:
+            return
+        try:
+            self.queue.put_nowait(message)
+        except asyncio.QueueFull:
+            self.replay()
+
+    def replay(self) -> None:
+        self.must_replay = True
+        self._wake()
+
+    def end(self) -> None:
+        self.has_ended = True
+        self._wake()
+
+    def _wake(self) -> None:
+        while not self.queue.empty():
+            self.queue.get_nowait()
+        self.queue.put_nowait(None)
+
+
+class Topic:
+    """Renders changes in their order, one batch at a time, as long as somebody looks."""
+
+    def __init__(self, subscription: Subscription, threads: DatabaseThreads) -> None:
+        self.subscription = subscription
+        self.mailboxes: set[Mailbox] = set()
+        self._threads = threads
+        self._pending: dict[tuple[str, UUID, UUID | None], Change] = {}
+        self._has_news = asyncio.Event()
+        self._logged_until = 0
+        self._ready: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def join(self, mailbox: Mailbox) -> None:
+        """From here on the mailbox gets every message; what was before is the stream's own replay."""
+        self.mailboxes.add(mailbox)
+        if self._ready is None:
+            self._ready = asyncio.create_task(self._begin())
+        await asyncio.shield(self._ready)
+
+    def leave(self, mailbox: Mailbox) -> None:
+        self.mailboxes.discard(mailbox)
+        if not self.mailboxes and self._task:
+            self._task.cancel()
+
+    def hear(self, change: Change) -> None:
+        if not self.subscription.wants(change):
+            return
+        same_part = (change.subject_kind, change.subject_id, change.step_id)
+        before = self._pending.pop(same_part, None)
+        if before and change.event_number is None and before.event_number:
+            change = before
+        self._pending[same_part] = change
+        self._has_news.set()
+
+    def hear_that_some_were_missed(self) -> None:
+        for mailbox in self.mailboxes:
+            mailbox.replay()
+
+    async def _begin(self) -> None:
+        self._logged_until = await self._threads.run(_last_number, self.subscription.tenant_id)
+        if self.mailboxes:
+            self._task = asyncio.create_task(self._render_changes())
+
+    async def _render_changes(self) -> None:
+        while await self._has_news.wait():
+            self._has_news.clear()
+            changes, self._pending = list(self._pending.values()), {}
+            try:
+                messages = await self._threads.run(_render, self.subscription, changes, self._logged_until)
+            except Exception:
+                logger.exception("A live page could not be rendered; its streams replay.")
+                await asyncio.sleep(AGAIN_SECONDS)
+                self.hear_that_some_were_missed()
+                continue
+            self._spread(messages)
+            await asyncio.sleep(GATHER_SECONDS)
+
+    def _spread(self, messages: list[Message]) -> None:
+        for message in messages:
+            self._logged_until = max(self._logged_until, message.id or 0)
+            encoded = (message.id, message.encode())
+            for mailbox in self.mailboxes:
+                mailbox.put(encoded)
+
+
+def _last_number(tenant_id: UUID) -> int:
+    return Event.objects.filter(tenant_id=tenant_id).last_number()
+
+
+def _render(subscription: Subscription, changes: Iterable[Change], logged_until: int) -> list[Message]:
+    """Patches of all changes, each once, then the log rows that are new."""
+    patches: dict[str, Message] = {}
+    has_events = False
+    for change in changes:
+        has_events = has_events or change.event_number is not None
+        for message in subscription.changed(change):
+            if message.id is None:
+                patches.pop(message.html, None)
+                patches[message.html] = message
+    rows = subscription.log_after(logged_until) if has_events else []
+    return [*patches.values(), *rows]

@@ -1,0 +1,370 @@
+"""Live streams over the real ASGI application, on PostgreSQL."""
+
+import asyncio
+from importlib import import_module
+from types import SimpleNamespace
+
+import pytest
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.db import connection
+
+from palette_portal.orchestration.actions import announce_subject, record_event
+from palette_portal.orchestration.events import numbered_last
+from palette_portal.orchestration.models import Event, Severity
+from palette_portal.orchestration.stream import LiveStreams, Message, Subscription, stream, topics
+from palette_portal.orchestration.stream.visitors import end_streams_of_session
+from palette_portal.tenants.models import User
+from tests.integration.orchestration.acts import make_subject, make_tenant
+from tests.integration.orchestration.browsing import Browser, browse, in_thread
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PATH = "/streams/log/"
+
+
+class LogChannel:
+    """Log rows and one patch that says how many events there are. Rights and failures can be switched."""
+
+    def __init__(self, subject):
+        self.subject = subject
+        self.rights = "all"
+        self.renderings = 0
+        self.fails_once = False
+
+    def open(self, user, path_arguments, query):
+        if not self.rights or user.tenant_id != self.subject.tenant_id:
+            return None
+        text = query.get("q", "")
+        return Subscription(
+            tenant_id=self.subject.tenant_id,
+            subjects=frozenset({(self.subject.kind, self.subject.id)}),
+            key=(text, self.rights),
+            snapshot=self.snapshot,
+            log_after=lambda number: self.log_after(text, number),
+            changed=self.changed,
+        )
+
+    def snapshot(self):
+        return [Message("patch", f"<p>{Event.objects.of(self.subject).count()}</p>")]
+
+    def log_after(self, text, number):
+        events = Event.objects.of(self.subject).matching(text=text).after(number)
+        return [Message("log", f"<tr>\n{event.message}</tr>", event.number) for event in events]
+
+    def changed(self, change):
+        self.renderings += 1
+        if self.fails_once:
+            self.fails_once = False
+            raise RuntimeError("a template is broken")
+        return self.snapshot()
+
+
+@pytest.fixture
+def scene():
+    subject = make_subject()
+    amelia = User.objects.create_user(
+        email="amelia@acme.example", password="x", full_name="Amelia", tenant_id=subject.tenant_id
+    )
+    channel = LogChannel(subject)
+    return SimpleNamespace(
+        subject=subject,
+        amelia=amelia,
+        session=sign_in(amelia),
+        channel=channel,
+        streams=LiveStreams([("streams/log/", channel), ("streams/log/<uuid:some_id>/", channel)]),
+    )
+
+
+def sign_in(user):
+    session = import_module(settings.SESSION_ENGINE).SessionStore()
+    session[SESSION_KEY] = str(user.pk)
+    session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
+    session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+    session.save()
+    return session
+
+
+def open_browser(scene, session=None, **more):
+    cookie = f"{settings.SESSION_COOKIE_NAME}={(session or scene.session).session_key}"
+    return Browser(scene.streams, PATH, cookie=cookie, **{"query": "after=0", **more})
+
+
+def say(subject, *messages):
+    for message in messages:
+        record_event(subject=subject, severity=Severity.INFO, reason="Said", message=message)
+
+
+def test_stream_replays_then_follows(scene):
+    say(scene.subject, "one", "two")
+
+    async def scenario():
+        async with open_browser(scene) as browser:
+            await browser.until(lambda b: b.rows() == [1, 2])
+            await in_thread(say, scene.subject, "three")
+            await browser.until(lambda b: b.rows() == [1, 2, 3] and b.last_patch() == "<p>3</p>")
+            assert browser.received[-1].data == "<tr>\nthree</tr>"
+            assert browser.status == 200
+            assert browser.headers["content-type"].startswith("text/event-stream")
+            assert browser.headers["x-accel-buffering"] == "no"
+
+    browse(scene.streams, scenario)
+
+
+def test_stream_after_number_replays_only_what_is_newer(scene):
+    say(scene.subject, "one", "two", "three")
+
+    async def scenario():
+        async with open_browser(scene, query="after=2") as browser:
+            await browser.until(lambda b: b.rows() == [3])
+        async with open_browser(scene, query="after=1", last_event_id="3") as browser:
+            await browser.until(lambda b: b.last_patch() == "<p>3</p>")
+            await in_thread(say, scene.subject, "four")
+            await browser.until(lambda b: b.rows() == [4])
+
+    browse(scene.streams, scenario)
+
+
+def test_stream_shows_only_its_subject_and_filter(scene):
+    async def scenario():
+        async with open_browser(scene, query="after=0&q=disk") as browser:
+            await browser.until(lambda b: b.last_patch() == "<p>0</p>")
+            other = make_other_subject(scene.subject)
+            await in_thread(say, other, "disk of another")
+            await in_thread(say, scene.subject, "cpu", "disk")
+            await browser.until(lambda b: b.rows() == [3])
+
+    browse(scene.streams, scenario)
+
+
+def make_other_subject(subject):
+    return make_subject(SimpleNamespace(pk=subject.tenant_id), name="other")
+
+
+def test_stream_shows_a_change_without_event(scene):
+    async def scenario():
+        async with open_browser(scene) as browser:
+            await browser.until(lambda b: len(b.received) == 1)
+            await in_thread(announce_subject, scene.subject)
+            await browser.until(lambda b: len(b.received) == 2)
+
+    browse(scene.streams, scenario)
+
+
+def test_stream_of_many_equal_pages_is_rendered_once(scene):
+    async def scenario():
+        browsers = [open_browser(scene) for _ in range(20)]
+        for browser in browsers:
+            await browser.__aenter__()
+            await browser.until(lambda b: bool(b.received))
+        await in_thread(say, scene.subject, "one")
+        for browser in browsers:
+            await browser.until(lambda b: b.rows() == [1])
+            await browser.__aexit__()
+
+    browse(scene.streams, scenario)
+
+    assert scene.channel.renderings == 1
+
+
+def test_stream_loses_and_repeats_nothing_under_writers_and_reconnects(scene):
+    async def scenario():
+        writers = [asyncio.create_task(in_thread(write_slowly, scene.subject, n)) for n in range(3)]
+        seen: list[int] = []
+        while len(seen) < 60:
+            async with open_browser(scene, last_event_id=str(seen[-1] if seen else "")) as browser:
+                wanted = min(7, 60 - len(seen))
+                await browser.until(lambda b, wanted=wanted: len(b.rows()) >= wanted)
+                seen += browser.rows()
+        await asyncio.gather(*writers)
+        assert seen == list(range(1, 61))
+
+    browse(scene.streams, scenario)
+
+
+def write_slowly(subject, writer):
+    for n in range(20):
+        with numbered_last():
+            say(subject, f"{writer}-{n}")
+
+
+def test_stream_goes_on_after_the_listening_connection_was_cut(scene):
+    async def scenario():
+        async with open_browser(scene) as browser:
+            await browser.until(lambda b: bool(b.received))
+            await in_thread(cut_listeners_and_say, scene.subject)
+            await browser.until(lambda b: b.rows() == [1])
+            await in_thread(say, scene.subject, "two")
+            await browser.until(lambda b: b.rows() == [1, 2])
+
+    browse(scene.streams, scenario)
+
+
+def cut_listeners_and_say(subject):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'")
+        assert cursor.rowcount == 1
+    say(subject, "while nobody listened")
+
+
+def test_stream_of_a_slow_browser_replays_instead_of_growing(scene, monkeypatch):
+    monkeypatch.setattr(topics, "QUEUED_MESSAGES", 5)
+
+    async def scenario():
+        async with open_browser(scene) as browser, open_browser(scene) as quick:
+            await browser.until(lambda b: bool(b.received))
+            browser.stop_reading()
+            for n in range(30):
+                await in_thread(say, scene.subject, str(n))
+            await quick.until(lambda b: len(b.rows()) == 30)
+            browser.go_on_reading()
+            await browser.until(lambda b: len(b.rows()) == 30)
+            assert browser.rows() == list(range(1, 31))
+
+    browse(scene.streams, scenario)
+
+
+def test_stream_survives_a_rendering_that_fails(scene, monkeypatch, caplog):
+    monkeypatch.setattr(topics, "AGAIN_SECONDS", 0)
+
+    async def scenario():
+        async with open_browser(scene) as browser:
+            await browser.until(lambda b: bool(b.received))
+            scene.channel.fails_once = True
+            await in_thread(say, scene.subject, "one")
+            await browser.until(lambda b: b.rows() == [1])
+            await in_thread(say, scene.subject, "two")
+            await browser.until(lambda b: b.rows() == [1, 2])
+
+    browse(scene.streams, scenario)
+    assert "a template is broken" in caplog.text
+
+
+def test_stream_of_a_stranger_is_refused(scene):
+    carla = User.objects.create_user(
+        email="carla@other.example", password="x", full_name="Carla", tenant=make_tenant("other")
+    )
+
+    async def scenario():
+        for browser, status in (
+            (Browser(scene.streams, PATH), 401),
+            (Browser(scene.streams, PATH, cookie="sessionid=forged"), 404),
+            (open_browser(scene, sign_in_sync), 404),
+        ):
+            async with browser:
+                await browser.until(lambda b: b.has_ended)
+            assert (browser.status, browser.received) == (status, [])
+
+    sign_in_sync = sign_in(carla)
+    browse(scene.streams, scenario)
+
+
+def test_stream_ends_when_the_right_is_gone(scene, monkeypatch):
+    monkeypatch.setattr(stream, "CHECK_SECONDS", 0.05)
+
+    async def scenario():
+        async with open_browser(scene) as browser:
+            await browser.until(lambda b: bool(b.received))
+            scene.channel.rights = ""
+            await browser.until(lambda b: b.has_ended)
+            assert browser.received[-1].event == "end"
+
+    browse(scene.streams, scenario)
+
+
+def test_stream_of_a_deactivated_user_ends(scene, monkeypatch):
+    monkeypatch.setattr(stream, "CHECK_SECONDS", 0.05)
+
+    async def scenario():
+        async with open_browser(scene) as browser:
+            await browser.until(lambda b: bool(b.received))
+            await in_thread(deactivate, scene.amelia)
+            await browser.until(lambda b: b.has_ended)
+            assert browser.received[-1].event == "end"
+
+    browse(scene.streams, scenario)
+
+
+def deactivate(user):
+    User.objects.filter(pk=user.pk).update(is_active=False)
+
+
+def test_stream_with_other_rights_than_before_asks_the_browser_to_come_again(scene, monkeypatch):
+    monkeypatch.setattr(stream, "CHECK_SECONDS", 0.05)
+
+    async def scenario():
+        async with open_browser(scene) as browser:
+            await browser.until(lambda b: bool(b.received))
+            scene.channel.rights = "fewer"
+            await browser.until(lambda b: b.has_ended)
+            assert browser.received[-1].event == "patch"
+
+    browse(scene.streams, scenario)
+
+
+def test_stream_ends_at_once_on_logout_and_others_stay(scene):
+    other_session = sign_in(scene.amelia)
+
+    async def scenario():
+        async with open_browser(scene) as browser, open_browser(scene, other_session) as other:
+            await browser.until(lambda b: bool(b.received))
+            await other.until(lambda b: bool(b.received))
+            await in_thread(end_streams_of_session_of, scene.session)
+            await browser.until(lambda b: b.has_ended)
+            await in_thread(say, scene.subject, "still here")
+            await other.until(lambda b: b.rows() == [1])
+
+    browse(scene.streams, scenario)
+
+
+def end_streams_of_session_of(session):
+    end_streams_of_session(request=SimpleNamespace(session=session))
+
+
+def test_stream_says_that_it_lives(scene, monkeypatch):
+    monkeypatch.setattr(stream, "HEARTBEAT_SECONDS", 0.02)
+
+    async def scenario():
+        async with open_browser(scene) as browser:
+            await browser.until(lambda b: b.heartbeats >= 2)
+
+    browse(scene.streams, scenario)
+
+
+def test_streams_all_end_at_shutdown(scene):
+    async def scenario():
+        async with open_browser(scene) as browser:
+            await browser.until(lambda b: bool(b.received))
+            scene.streams.end_all()
+            await browser.until(lambda b: b.has_ended)
+            assert browser.received[-1].event == "patch"
+
+    browse(scene.streams, scenario)
+
+
+def test_streams_hold_no_database_connection(scene):
+    async def scenario():
+        async with open_browser(scene) as first:
+            await first.until(lambda b: bool(b.received))
+            browsers = [await open_browser(scene).__aenter__() for _ in range(30)]
+            for browser in browsers:
+                await browser.until(lambda b: bool(b.received))
+            assert await in_thread(count_connections) <= 1 + 4 + 2
+            for browser in browsers:
+                await browser.__aexit__()
+
+    browse(scene.streams, scenario)
+
+
+def count_connections():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
+        return cursor.fetchone()[0]
+
+
+@pytest.mark.parametrize(
+    ("path", "is_ours"),
+    [("/streams/log/", True), ("/streams/log/1/", False), ("/streams/", False), ("/", False)],
+)
+def test_streams_handle_only_their_paths(scene, path, is_ours):
+    assert scene.streams.handles({"type": "http", "path": path}) is is_ours
