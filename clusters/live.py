@@ -67,11 +67,7 @@ class _Page:
     def changed(self, change: Change) -> list[Message]:
         if change.step_id:
             return self._step_changed(change.step_id)
-        if change.event_number is None:
-            return self.snapshot()
-        cluster = self._cluster()
-        state = _patch("clusters/_cluster_state.html", head_context(cluster))
-        return [state, *self._machines(cluster), *self._rows(cluster, change.event_number)]
+        return self.snapshot()
 
     def _step_changed(self, step_id: UUID) -> list[Message]:
         cluster = self._cluster()
@@ -87,13 +83,6 @@ class _Page:
             return []
         template = _MACHINES[self.tab]
         return [_patch(template, {"cluster": cluster, "machines": machines_of(cluster)})]
-
-    def _rows(self, cluster: Cluster, number: int) -> list[Message]:
-        if self.tab != "events":
-            return []
-        events = Event.objects.of(cluster.subject).filter(number=number)
-        found = events.matching(severity=self.filter.severity, text=self.filter.text)
-        return [_row(cluster, event) for event in found]
 
     def _cluster(self) -> Cluster:
         return Cluster.objects.select_related("gateway", "cloud_account").get(pk=self.cluster_id)

@@ -1,5 +1,6 @@
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import FileResponse, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -70,7 +71,7 @@ def gateway_install(request: HttpRequest, gateway_id: UUID) -> HttpResponse:
         "crumbs": [*_CRUMBS, ("Create Private Cloud Gateway", "")],
         "installation": installation(gateway),
         "code": code,
-        "form": InstallerPropertiesForm(initial={"pairing_code": code}),
+        "form": InstallerPropertiesForm(initial={"pairing_code": code, "console_endpoint": settings.PUBLIC_URL}),
         "after": Event.objects.filter(tenant_id=gateway.tenant_id).last_number(),
     }
     return render(request, "gateways/gateway_install.html", context)

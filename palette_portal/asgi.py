@@ -1,0 +1,47 @@
+"""One port: /streams/ is a plain ASGI application, everything else is Django behind a small pool of threads.
+
+Through Django's own ASGI handler every open stream would hold a thread and a database connection for its life.
+"""
+
+import os
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from a2wsgi import WSGIMiddleware
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "palette_portal.settings")
+pages = WSGIMiddleware(get_wsgi_application(), workers=8)
+
+# Django must be set up before the apps' modules are imported.
+from clusters.live import ClusterChannel  # noqa: E402
+from gateways.live import GatewayChannel  # noqa: E402
+from palette_portal.orchestration.stream import LiveStreams  # noqa: E402
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+streams = LiveStreams(
+    [
+        ("streams/gateways/", GatewayChannel()),
+        ("streams/clusters/<uuid:cluster_id>/", ClusterChannel()),
+    ]
+)
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "lifespan":
+        await _live_and_close(receive, send)
+    elif streams.handles(scope):
+        await streams(scope, receive, send)
+    elif scope["type"] == "http":
+        await pages(scope, receive, send)
+
+
+async def _live_and_close(receive: Receive, send: Send) -> None:
+    """The ASGI lifespan protocol: at its end no stream is left open."""
+    while (await receive())["type"] != "lifespan.shutdown":
+        await send({"type": "lifespan.startup.complete"})
+    await streams.close()
+    await send({"type": "lifespan.shutdown.complete"})
