@@ -12,7 +12,6 @@ from django.utils import timezone
 
 from palette_portal.tenants.roles import PROJECT_ROLES, TENANT_ROLES, Permission, Role, roles_with
 
-
 NO_TENANT = uuid.UUID(int=0)
 
 
