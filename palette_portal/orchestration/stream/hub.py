@@ -35,7 +35,8 @@ class Hub:
         if self._task is None:
             self._task = asyncio.create_task(self._listen_for_ever())
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._listening.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._listening.wait()
         return self._listening.is_set()
 
     @asynccontextmanager

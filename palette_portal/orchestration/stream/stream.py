@@ -89,8 +89,10 @@ class Stream:
                 look_at = clock() + CHECK_SECONDS
 
     async def _write_next(self, *, seconds: float) -> None:
+        # Not wait_for, which before Python 3.12 may swallow the cancellation of a stream whose browser left.
         try:
-            message = await asyncio.wait_for(self._mailbox.queue.get(), seconds)
+            async with asyncio.timeout(seconds):
+                message = await self._mailbox.queue.get()
         except TimeoutError:
             await self._write(b": still here\n\n")
             return

@@ -202,7 +202,10 @@ def test_stream_goes_on_after_the_listening_connection_was_cut(scene):
 
 def cut_listeners_and_say(subject):
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'")
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE query LIKE 'LISTEN%' AND datname = current_database()"
+        )
         assert cursor.rowcount == 1
     say(subject, "while nobody listened")
 
