@@ -1,5 +1,6 @@
 import re
 from dataclasses import dataclass
+from ipaddress import IPv6Address
 
 from palette_portal.vsphere.errors import InvalidServer
 
@@ -36,11 +37,19 @@ def parse_server(server: str) -> Endpoint:
 
 def _split_port(server: str) -> tuple[str, str]:
     if bracketed := BRACKETED.fullmatch(server):
-        return bracketed[1], bracketed[2] or ""
+        return bracketed[1] if _is_v6(bracketed[1]) else "", bracketed[2] or ""
     if server.count(":") > 1:
-        return (server, "") if re.fullmatch(r"[0-9A-Fa-f:.]+", server) else ("", "")
+        return server if _is_v6(server) else "", ""
     host, _, port = server.partition(":")
     return (host if HOST_NAME.fullmatch(host) else ""), port
+
+
+def _is_v6(host: str) -> bool:
+    try:
+        IPv6Address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _port_number(server: str, port: str) -> int:

@@ -12,6 +12,7 @@ from palette_portal.vsphere.errors import VSphereError
 from palette_portal.vsphere.vmomi import vmodl
 
 CONNECTION_ERRORS: tuple[type[Exception], ...] = (OSError, HTTPException, ExpatError)
+CUT_WITHIN_TLS = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
 
 NameOf = Callable[[Any], str]
 
@@ -41,9 +42,8 @@ TABLE: tuple[tuple[str, type[VSphereError], str], ...] = (
         errors.NotEnoughResources,
         "Not enough free resources: {message}",
     ),
-    ("vim.fault.HostNotReachable", errors.HostUnavailable, "The ESXi host cannot be reached by vCenter."),
-    ("vim.fault.HostNotConnected", errors.HostUnavailable, "The ESXi host is not connected to vCenter."),
-    ("vim.fault.HostCommunication", errors.HostUnavailable, "vCenter cannot talk to the ESXi host."),
+    ("vmodl.fault.HostNotReachable", errors.HostUnavailable, "The ESXi host cannot be reached by vCenter."),
+    ("vmodl.fault.HostNotConnected", errors.HostUnavailable, "The ESXi host is not connected to vCenter."),
     ("vim.fault.HostConnectFault", errors.HostUnavailable, "vCenter cannot talk to the ESXi host."),
     ("vmodl.fault.HostCommunication", errors.HostUnavailable, "vCenter cannot talk to the ESXi host."),
     (
@@ -179,10 +179,9 @@ def _from_connection(problem: Exception, server: str) -> VSphereError:
         return errors.Unreachable(
             f"{server} refused the connection.", "Check server and port; is vCenter running?"
         )
-    if isinstance(problem, ssl.SSLError):
-        return errors.NotVCenter(
-            f"{server} does not speak TLS as vCenter does ({problem.reason or 'TLS error'})."
-        )
+    if isinstance(problem, ssl.SSLError) and not isinstance(problem, CUT_WITHIN_TLS):
+        reason = getattr(problem, "reason", None) or "TLS error"
+        return errors.NotVCenter(f"{server} does not speak TLS as vCenter does ({reason}).")
     if isinstance(problem, ExpatError):
         return errors.NotVCenter(f"{server} does not answer as a vCenter does.")
     if isinstance(problem, (ConnectionError, OSError)):

@@ -44,7 +44,12 @@ class Stub(SoapStubAdapter):  # type: ignore[misc]
             return self._call(mo, info, args)
         except (vmodl.MethodFault, *CONNECTION_ERRORS) as problem:
             raise translate(problem, server=str(self.endpoint), name_of=self._name_of) from problem
-        except (AttributeError, KeyError, TypeError, ValueError) as problem:  # pyVmomi met what it cannot parse
+        except (
+            AttributeError,
+            KeyError,
+            TypeError,
+            ValueError,
+        ) as problem:  # it cannot be parsed
             sentence = f"{self.endpoint} gave an answer to {info.name} that cannot be read."
             raise VSphereFault(sentence, fault_name="UnreadableAnswer") from problem
 
