@@ -45,7 +45,7 @@ urlpatterns = [
     path("", views.home, name="home"),
     path("health/live", views.health_live, name="health-live"),
     path("health/ready", views.health_ready, name="health-ready"),
-    path("account/", include("allauth.account.urls")),
+    path("account/", include("palette_portal.tenants.account_urls")),
     path("settings/", include("palette_portal.tenants.urls")),
     path("gateways/", include("gateways.urls")),
     path("clusters/", include("clusters.urls")),

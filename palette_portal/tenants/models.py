@@ -163,7 +163,7 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     @cached_property
     def held_roles(self) -> tuple["Membership", ...]:
-        return tuple(self.memberships.filter(tenant_id=self.tenant_id))
+        return tuple(self.memberships.filter(tenant_id=self.own_tenant_id))
 
     @property
     def tenant_roles(self) -> frozenset[Role]:

@@ -4,7 +4,7 @@ from django.db import migrations
 
 def create_cache_table(apps, schema_editor):
     """The rate limits of sign-in are counted in the database, so that they hold across processes."""
-    call_command("createcachetable", database=schema_editor.connection.alias, verbosity=0)
+    call_command("createcachetable", "portal_cache", database=schema_editor.connection.alias, verbosity=0)
 
 
 class Migration(migrations.Migration):
