@@ -227,7 +227,7 @@ def capacity_warning(capacity: Capacity, cluster_name: str, nodes: int) -> str:
         return ""
     return (
         f"{cluster_name} has {capacity.cpu_cores} cores and {free_memory_gb:.0f} GB of free memory; "
-        f"{_gateway(nodes)} needs {need.num_cpus} vCPU and {need.memory_gb} GB. It may start slowly or not at all."
+        f"{_gateway(nodes)} needs {need.num_cpus} vCPU and {need.memory_gb} GB. It may not start."
     )
 
 

@@ -1,4 +1,4 @@
-"""The last steps of a gateway's cluster: from "the nodes are ready" to "the gateway can take tenant clusters"."""
+"""The last steps of a gateway's cluster: from "the nodes are ready" to "tenant clusters can come"."""
 
 from django.utils import timezone
 

@@ -51,7 +51,7 @@ def _text(placeholder: str) -> forms.TextInput:
 
 
 class AddressesForm(WizardForm):
-    """Static addresses from a pool, one that exists or a new one; or DHCP with a known control plane endpoint."""
+    """Static addresses from a pool, new or known; or DHCP with a control plane endpoint that is known."""
 
     page = ADDRESSES
 

@@ -52,6 +52,9 @@ class VCenterForm(WizardForm):
         self.password_was_refused = False
         self.fields["password"].required = not draft.password
         self.fields["password"].error_messages["required"] = "Enter the password."
+        self.show_as_stored(draft)
+
+    def show_as_stored(self, draft: ConfigureDraft) -> None:
         if draft.password:
             self.fields["password"].widget.attrs["placeholder"] = "Stored. Leave empty to keep it."
 

@@ -62,6 +62,7 @@ class Visit:
             "sections": sections(self.draft),
             "reopened": open_reason(self.draft, self.page.key),
             "is_first": self.page == PAGES[0],
+            "crumbs": _crumbs(self.gateway),
         }
 
 
@@ -111,7 +112,7 @@ def placement_fields(request: HttpRequest, gateway_id: UUID) -> HttpResponse:
 @require_safe
 @login_required
 def address_fields(request: HttpRequest, gateway_id: UUID) -> HttpResponse:
-    """The fields that go with the chosen scheme, pool and type; with `need` only whether the addresses suffice."""
+    """The fields that go with scheme, pool and type; with `need` only whether the addresses suffice."""
     visit = _get_visit(request, gateway_id, ADDRESSES)
     if not applies(visit.page, visit.draft):
         return visit.to(current_page(visit.draft).url(visit.draft))
@@ -193,6 +194,7 @@ def _refuse(visit: Visit, form: WizardForm) -> HttpResponse:
     """A password that was accepted or never tried is kept, so that it is typed once only."""
     if isinstance(form, VCenterForm) and not form.password_was_refused:
         _keep_typed(visit, VCenterForm)
+        form.show_as_stored(get_draft(visit.gateway))
     return visit.render(status=422, form=form)
 
 
@@ -243,6 +245,11 @@ def _get_visit(request: HttpRequest, gateway_id: UUID, key: str) -> Visit:
 def _choices_of(request: HttpRequest) -> dict[str, str]:
     """What was chosen while vCenter did not answer, so that trying again goes on from there."""
     return {choice: request.GET[choice] for choice in CHOICES if choice in request.GET}
+
+
+def _crumbs(gateway: PrivateCloudGateway) -> list[tuple[str, str]]:
+    detail = reverse("gateways:detail", args=[gateway.pk])
+    return [("Private Cloud Gateways", _list_url()), (gateway.display_name, detail), ("Configure", "")]
 
 
 def _list_url() -> str:
