@@ -1,5 +1,6 @@
 """A small session on a vSphere API for the lab's own programs and tests; the portal has its own client."""
 
+import contextlib
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -145,8 +146,11 @@ class VSphere:
     def remove(self, moids: list[str]) -> None:
         """Power off and destroy, whatever the state."""
         for vm, values in self.collect(vim.VirtualMachine, "runtime.powerState").items():
-            if vm._GetMoId() not in moids:
-                continue
-            if values["runtime.powerState"] == "poweredOn":
-                self.wait(vm.PowerOffVM_Task())
-            self.wait(vm.Destroy_Task())
+            if vm._GetMoId() in moids:
+                with contextlib.suppress(vmodl.fault.ManagedObjectNotFound):
+                    self._remove(vm, values["runtime.powerState"])
+
+    def _remove(self, vm: Any, power_state: str) -> None:
+        if power_state == "poweredOn":
+            self.wait(vm.PowerOffVM_Task())
+        self.wait(vm.Destroy_Task())

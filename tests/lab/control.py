@@ -1,6 +1,7 @@
 """Asks the lab's vCenter for faults and figures; the portal never does."""
 
 import json
+import time
 import urllib.error
 import urllib.request
 from typing import Any
@@ -92,6 +93,14 @@ class Faults:
     def state(self) -> dict[str, Any]:
         state: dict[str, Any] = self.control.request("GET", "/state")
         return state
+
+    def wait_for_tasks(self, seconds: float = 30) -> None:
+        """Until no task is queued or running."""
+        deadline = time.monotonic() + seconds
+        while self.state()["running_tasks"]:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"Tasks still run after {seconds} seconds.")
+            time.sleep(0.02)
 
     def sessions(self) -> list[dict[str, Any]]:
         """Open SOAP and REST sessions: kind, key, user, user_agent, login_at, last_active_at, calls."""

@@ -1,10 +1,11 @@
-"""pytest fixtures: `from tests.lab.fixtures import lab, lab_server, vcenter  # noqa: F401` in a conftest."""
+"""pytest fixtures for a conftest: `from tests.lab.fixtures import guests, lab, lab_server, vcenter`."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from tests.lab.api import VSphere
+from tests.lab.guests import Guests
 from tests.lab.vcsim import Lab
 
 
@@ -32,6 +33,14 @@ def vcenter(lab: Lab) -> Iterator[VSphere]:
     with lab.connect() as session:
         before = set(session.machine_ids())
         yield session
-    lab.heal()
+        lab.heal()
+    lab.wait_for_tasks()
     with lab.connect() as session:
         session.remove([moid for moid in session.machine_ids() if moid not in before])
+
+
+@pytest.fixture
+def guests(lab: Lab) -> Iterator[Guests]:
+    """Plays quickly what is switched on; `guests.faults.add(NAME, PATTERN)` before a power-on."""
+    with Guests(lab.login()) as playing:
+        yield playing

@@ -28,12 +28,13 @@ func (l *lab) checkClone(template *simulator.VirtualMachine, request *types.Clon
 	if existing := childNamed(folder, request.Name); existing != nil {
 		return &types.DuplicateName{Name: request.Name, Object: existing.Reference()}
 	}
-	key := folder.Self.Value + "/" + request.Name
-	if !l.reserve(key) {
+	if !l.reserve(nameKey(request)) {
 		return &types.DuplicateName{Name: request.Name, Object: folder.Self}
 	}
 	return nil
 }
+
+func nameKey(request *types.CloneVM_Task) string { return request.Folder.Value + "/" + request.Name }
 
 func childNamed(folder *simulator.Folder, name string) mo.Entity {
 	var children []types.ManagedObjectReference
@@ -63,7 +64,8 @@ func (l *lab) release(key string) {
 }
 
 func (l *lab) clone(template *simulator.VirtualMachine, request *types.CloneVM_Task) (types.AnyType, types.BaseMethodFault) {
-	defer l.release(request.Folder.Value + "/" + request.Name)
+	l.placing.Lock() // hosts and free space are counted, then taken
+	defer l.placing.Unlock()
 	pool, datastore := l.poolFor(template, request), l.datastoreFor(template, request)
 	host := hostFor(pool, datastore)
 	if host == nil {
@@ -243,6 +245,7 @@ func (l *lab) finishClone(vm, template *simulator.VirtualMachine, wanted *types.
 	var properties types.BaseVmConfigInfo
 	simulator.Map.WithLock(template, func() { properties = template.Config.VAppConfig })
 	changes := map[string]interface{}{
+		"config.extraConfig":        mergeOptions(vm.Config.ExtraConfig, nil),
 		"summary.config.annotation": vm.Config.Annotation,
 		"guest.toolsStatus":         types.VirtualMachineToolsStatusToolsNotRunning,
 		"guest.toolsRunningStatus":  string(types.VirtualMachineToolsRunningStatusGuestToolsNotRunning),

@@ -21,6 +21,7 @@ import (
 // lab is the HTTP handler in front of the simulator.
 type lab struct {
 	service *simulator.Service
+	placing sync.Mutex
 
 	mu          sync.Mutex
 	settings    settings
@@ -178,11 +179,21 @@ func (l *lab) jobFor(vm *simulator.VirtualMachine, request interface{}) (job, bo
 	l.mu.Lock()
 	seconds := l.settings.Durations
 	l.mu.Unlock()
-	j := job{entity: vm, check: nothingToCheck}
+	j := job{entity: vm, check: nothingToCheck, cleanup: func() {}}
 	switch r := request.(type) {
 	case *types.CloneVM_Task:
 		j.operation, j.seconds, j.cancelable = "clone", seconds.Clone, true
-		j.check = func() types.BaseMethodFault { return l.checkClone(vm, r) }
+		reserved := false
+		j.check = func() types.BaseMethodFault {
+			fault := l.checkClone(vm, r)
+			reserved = fault == nil
+			return fault
+		}
+		j.cleanup = func() {
+			if reserved {
+				l.release(nameKey(r))
+			}
+		}
 		j.work = func() (types.AnyType, types.BaseMethodFault) { return l.clone(vm, r) }
 	case *types.PowerOnVM_Task:
 		j.operation, j.seconds = "powerOn", seconds.PowerOn

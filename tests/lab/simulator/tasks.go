@@ -40,6 +40,7 @@ type job struct {
 	seconds    float64
 	check      func() types.BaseMethodFault
 	work       work
+	cleanup    func()
 }
 
 type runningTask struct {
@@ -82,6 +83,7 @@ func (l *lab) run(task *runningTask, j job) {
 		result, fault = safely(j.work)
 	}
 	task.finish(result, fault)
+	j.cleanup()
 	l.mu.Lock()
 	delete(l.tasks, task.Self.Value)
 	l.mu.Unlock()

@@ -1,0 +1,78 @@
+"""Takes what guests and installers post, in place of the portal."""
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, Self
+
+
+@dataclass(frozen=True)
+class Posted:
+    path: str
+    authorization: str
+    body: dict[str, Any]
+
+
+class PortalDouble:
+    def __init__(self) -> None:
+        self.posted: list[Posted] = []
+        self.answers: list[int] = []  # statuses of the next answers; then 204
+        self._changed = threading.Condition()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def phases(self) -> list[str]:
+        return [posted.body["phase"] for posted in self.posted]
+
+    def wait_for(self, condition: Callable[[], bool], seconds: float = 20) -> None:
+        with self._changed:
+            assert self._changed.wait_for(condition, timeout=seconds), self.posted
+
+    def take(self, posted: Posted) -> int:
+        with self._changed:
+            status = self.answers.pop(0) if self.answers else 204
+            if status < 300:
+                self.posted.append(posted)
+            self._changed.notify_all()
+        return status
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        double = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                is_registration = self.path.endswith("/register")
+                status = double.take(Posted(self.path, self.headers.get("Authorization", ""), body))
+                self.send_response(201 if is_registration and status == 204 else status)
+                answer = (
+                    {"gateway_uid": "g-1", "token": "t", "heartbeat_seconds": 60} if is_registration else {}
+                )
+                payload = json.dumps(answer).encode() if is_registration else b""
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(payload)))
+                self.end_headers()
+                self.wfile.write(payload)
+
+            def log_message(self, *_arguments: object) -> None:
+                return
+
+        return Handler
