@@ -1,6 +1,7 @@
 from django.urls import include, path
 
 from gateways.views import gateways as views
+from gateways.views.credentials import credentials_change
 
 app_name = "gateways"
 urlpatterns = [
@@ -14,5 +15,6 @@ urlpatterns = [
     path(
         "<uuid:gateway_id>/install/properties/", views.installer_properties_check, name="installer-properties"
     ),
+    path("<uuid:gateway_id>/credentials/", credentials_change, name="credentials"),
     path("<uuid:gateway_id>/configure/", include("gateways.configure_urls")),
 ]

@@ -40,8 +40,8 @@ def cluster_list(request: HttpRequest) -> HttpResponse:
 @login_required
 def cluster_detail(request: HttpRequest, cluster_id: UUID) -> HttpResponse:
     cluster = get_cluster_or_404(request, cluster_id)
-    denied = reason_against_change(signed_in(request), cluster)
     after = Event.objects.filter(tenant_id=cluster.tenant_id).last_number()
+    denied = reason_against_change(signed_in(request), cluster)
     context = overview_context(cluster, retry_denied=denied)
     return _page(request, "overview", cluster, {**context, "after": after})
 
@@ -94,7 +94,9 @@ def step_retry(request: HttpRequest, cluster_id: UUID, step_id: UUID) -> HttpRes
 
 def _page(request: HttpRequest, tab: str, cluster: Cluster, context: dict[str, object]) -> HttpResponse:
     crumbs = [("Clusters", reverse("clusters:list")), (cluster.name, "")]
-    response = render(request, f"clusters/cluster_{tab}.html", {**context, "tab": tab, "crumbs": crumbs})
+    denied = reason_against_change(signed_in(request), cluster)
+    shell = {"tab": tab, "crumbs": crumbs, "change_denied": denied}
+    response = render(request, f"clusters/cluster_{tab}.html", {**context, **shell})
     patch_vary_headers(response, ["HX-Request"])
     return response
 

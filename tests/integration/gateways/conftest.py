@@ -1,0 +1,1 @@
+from tests.lab.fixtures import lab, lab_server  # noqa: F401
