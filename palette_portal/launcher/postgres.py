@@ -37,7 +37,7 @@ class PostgresFailed(Exception):
 
 
 class EmbeddedPostgres:
-    """`start()`, then connect to `url`, then `stop()`. Or under a supervisor: `prepare()` and `spawn()`."""
+    """`start()`, use `url`, `stop()`. A supervisor calls `prepare()`, `launch()`, and `spawn()` to restart."""
 
     def __init__(self, folder: Path, *, options: Mapping[str, str] | None = None) -> None:
         self.folder = folder.absolute()
@@ -59,15 +59,25 @@ class EmbeddedPostgres:
 
     def start(self, *, seconds: float = 60) -> None:
         self.prepare()
+        try:
+            self._process = self.launch(seconds=seconds)
+        except BaseException:
+            self.release()
+            raise
+
+    def launch(self, *, seconds: float = 60) -> subprocess.Popen[bytes]:
+        """The postmaster, ready for use; waits for the remains of one that was killed."""
         deadline = time.monotonic() + seconds
         while True:
-            self._process = self.spawn()
+            process = self.spawn()
             try:
-                self.wait_ready(self._process, seconds=deadline - time.monotonic())
-                return
-            except PostgresFailed:
-                if not self._is_busy() or time.monotonic() > deadline - 1:
-                    self.stop()
+                self._wait_ready(process, seconds=deadline - time.monotonic())
+                return process
+            except BaseException as error:
+                process.kill()
+                process.wait()
+                is_late = time.monotonic() > deadline - 1
+                if not isinstance(error, PostgresFailed) or is_late or not self._is_busy():
                     raise
             time.sleep(0.2)
 
@@ -123,8 +133,7 @@ class EmbeddedPostgres:
         sockets = ["-k", str(self._sockets), "-h", "", "-c", f"unix_socket_permissions={self._socket_mode()}"]
         return self._spawn([self._binaries / "postgres", "-D", self._home / "data", *sockets, *options])
 
-    def wait_ready(self, process: subprocess.Popen[bytes], *, seconds: float = 60) -> None:
-        """Return when it answers and the portal's database exists."""
+    def _wait_ready(self, process: subprocess.Popen[bytes], *, seconds: float) -> None:
         deadline = time.monotonic() + seconds
         while process.poll() is None and time.monotonic() < deadline:
             try:

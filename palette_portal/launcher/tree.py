@@ -57,9 +57,9 @@ class ProcessTree:
         self.stop()
         return kind is KeyboardInterrupt
 
-    def start(self, service: Service) -> None:
-        """Start `service` and wait until it is ready for use."""
-        running = _Running(service, service.spawn())
+    def start(self, service: Service, process: subprocess.Popen[bytes] | None = None) -> None:
+        """Start `service`, or take over its `process`, and wait until it is ready for use."""
+        running = _Running(service, process or service.spawn())
         self._running.append(running)
         service.wait_ready(running.process)
 

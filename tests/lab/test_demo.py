@@ -96,7 +96,7 @@ def demo() -> Iterator[Demo]:
     data.chmod(0o755)
     made = Demo(data)
     yield made
-    if made.process and made.process.poll() is None:
+    if made.process:
         made.end(signal.SIGTERM)
     shutil.rmtree(data, ignore_errors=True)
 

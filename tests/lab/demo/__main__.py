@@ -87,7 +87,7 @@ def start_database(options: Options, tree: ProcessTree) -> str:
     say("Starting PostgreSQL")
     server = EmbeddedPostgres(options.data / "postgres")
     server.prepare()
-    tree.start(postgres_service(server))
+    tree.start(postgres_service(server), server.launch())
     return server.url
 
 

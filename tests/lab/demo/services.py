@@ -70,7 +70,6 @@ def postgres_service(server: EmbeddedPostgres) -> Service:
     return Service(
         "PostgreSQL",
         server.spawn,
-        wait_ready=server.wait_ready,
         stop_signal=signal.SIGINT,
         stop_seconds=3,
         stage=2,
