@@ -44,7 +44,7 @@ bench: ## Measure: all, or ONLY=provision|stream|resume
 format: ## Rewrite code and templates as the checks want them
 	@scripts/setup dev
 	@$(bin)/ruff check --quiet --fix . ; $(bin)/ruff format .
-	@find templates -name '*.html' -exec $(bin)/djade --target-version 5.2 {} + -exec $(bin)/djhtml {} +
+	@find templates -name '*.html' -exec $(bin)/djade --target-version 5.2 {} + -exec $(bin)/djhtml --tabwidth 2 {} +
 
 clean: ## Delete the data folder, the virtual environment and caches
 	@rm -rf "$$(readlink -f "$(DATA)/postgres/elsewhere")" "$(DATA)"

@@ -37,7 +37,7 @@ class PostgresFailed(Exception):
 
 
 class EmbeddedPostgres:
-    """`start()`, use `url`, `stop()`. A supervisor calls `prepare()`, `launch()`, and `spawn()` to restart."""
+    """`start()`, use `url`, `stop()`. A supervisor: `prepare()`, `launch()`, then `spawn()` to restart."""
 
     def __init__(self, folder: Path, *, options: Mapping[str, str] | None = None) -> None:
         self.folder = folder.absolute()
