@@ -45,7 +45,7 @@ class NotifyBroker(ORM):  # type: ignore[misc]
             return taken
         except (Error, psycopg.Error):
             logger.warning("The worker's queue is out of reach; trying again.")
-            self._forget_connections()
+            self.close()
             time.sleep(TRY_AGAIN_SECONDS)
             return None
 
@@ -64,7 +64,8 @@ class NotifyBroker(ORM):  # type: ignore[misc]
             self._listener = connect_listener(WORKERS_CHANNEL)
         return self._listener
 
-    def _forget_connections(self) -> None:
+    def close(self) -> None:
+        """Forget the connections; the next look makes new ones."""
         connection.close()
         if self._listener is not None:
             self._listener.close()

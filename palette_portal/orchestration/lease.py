@@ -35,6 +35,7 @@ class LeaseGuard:
         self._claim: Claim | None = None
         self._has_claim = threading.Event()
         self._threads: list[threading.Thread] = []
+        self._is_stopped = False
 
     @contextmanager
     def __call__(self, claim: Claim) -> Iterator[None]:
@@ -46,6 +47,13 @@ class LeaseGuard:
         finally:
             self._has_claim.clear()
             self._claim = None
+
+    def stop(self) -> None:
+        """End the threads and their connection; a worker process just ends."""
+        self._is_stopped = True
+        self._has_claim.set()
+        for thread in self._threads:
+            thread.join()
 
     def _start_threads(self) -> None:
         if not self._threads:
@@ -59,7 +67,7 @@ class LeaseGuard:
     def watch(self) -> None:
         """The last fifth of a lease belongs to nobody: it covers a kill that comes late."""
         lease = settings.ORCHESTRATION_LEASE_SECONDS
-        while self._has_claim.wait():
+        while self._goes_on():
             claim = self._claim
             if claim and boot_clock() > claim.good_until - lease / 5:
                 logger.critical("The lease of step %s could not be renewed; this worker ends.", claim.step_id)
@@ -68,11 +76,16 @@ class LeaseGuard:
 
     def renew(self) -> None:
         lease = settings.ORCHESTRATION_LEASE_SECONDS
-        while self._has_claim.wait():
+        while self._goes_on():
             time.sleep(lease / 5)
             claim = self._claim
             if claim and not self._renew_if_needed(claim, lease):
                 time.sleep(CONNECT_AGAIN_SECONDS)
+        connection.close()
+
+    def _goes_on(self) -> bool:
+        """Wait for a step to guard."""
+        return self._has_claim.wait() and not self._is_stopped
 
     def _renew_if_needed(self, claim: Claim, lease: float) -> bool:
         """A step that has just begun needs nothing: most are done before the first renewal."""

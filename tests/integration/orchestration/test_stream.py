@@ -363,11 +363,3 @@ def count_connections():
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
         return cursor.fetchone()[0]
-
-
-@pytest.mark.parametrize(
-    ("path", "is_ours"),
-    [("/streams/log/", True), ("/streams/log/1/", False), ("/streams/", False), ("/", False)],
-)
-def test_streams_handle_only_their_paths(scene, path, is_ours):
-    assert scene.streams.handles({"type": "http", "path": path}) is is_ours

@@ -1,0 +1,140 @@
+import pytest
+from django.db import connection, transaction
+
+from palette_portal.orchestration.actions import record_event
+from palette_portal.orchestration.events import archive_old_events, numbered_last
+from palette_portal.orchestration.models import Event, Severity
+from tests.integration.orchestration.acts import make_subject, make_tenant
+from tests.integration.orchestration.parallel import at_once, in_other_session
+
+
+def say(subject, message, severity=Severity.INFO, **more):
+    return record_event(subject=subject, severity=severity, reason="Said", message=message, **more)
+
+
+@pytest.mark.django_db
+def test_events_are_numbered_per_tenant():
+    acme, other = make_subject(), make_subject(make_tenant("other"))
+
+    numbers = [say(acme, "a").number, say(other, "b").number, say(acme, "c").number]
+
+    assert numbers == [1, 1, 2]
+
+
+@pytest.mark.django_db
+def test_event_of_a_rolled_back_transaction_leaves_no_gap():
+    subject = make_subject()
+    with pytest.raises(RuntimeError), transaction.atomic():
+        say(subject, "lost")
+        raise RuntimeError
+
+    assert say(subject, "kept").number == 1
+
+
+@pytest.mark.django_db
+def test_events_collected_are_numbered_at_the_end_in_their_order():
+    subject = make_subject()
+    with numbered_last():
+        first, second = say(subject, "first"), say(subject, "second")
+        assert first.number is None
+        assert not Event.objects.exists()
+
+    assert (first.number, second.number) == (1, 2)
+
+
+@pytest.mark.django_db
+def test_events_collected_before_an_error_are_not_recorded():
+    with pytest.raises(RuntimeError), numbered_last():
+        say(make_subject(), "lost")
+        raise RuntimeError
+
+    assert not Event.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_events_of_many_writers_have_no_gap_and_readers_miss_none():
+    subject = make_subject()
+    seen: list[int] = []
+
+    def write():
+        for n in range(25):
+            with transaction.atomic():
+                say(subject, f"{n}")
+                if n % 5 == 0:
+                    transaction.set_rollback(True)
+
+    def follow():
+        while len(seen) < 60:
+            last = seen[-1] if seen else 0
+            seen.extend(Event.objects.of(subject).after(last).values_list("number", flat=True))
+
+    at_once(follow, write, write, write)
+
+    assert seen == list(range(1, 61))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_event_of_a_transaction_that_commits_late_is_not_overtaken():
+    """A second writer waits for the first one to commit before it gets a number."""
+    subject = make_subject()
+    with transaction.atomic():
+        say(subject, "early number, late commit")
+
+        def write_with_little_patience():
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute("SET LOCAL lock_timeout = '50ms'")
+                say(subject, "overtakes")
+
+        with pytest.raises(Exception, match="lock timeout"):
+            in_other_session(write_with_little_patience)
+
+
+@pytest.mark.django_db
+def test_events_newest_first_before_a_number():
+    subject = make_subject()
+    for n in range(5):
+        say(subject, f"{n}")
+
+    page = Event.objects.of(subject).before(None)[:2]
+    older = Event.objects.of(subject).before(page[1].number)[:2]
+
+    assert [event.number for event in (*page, *older)] == [5, 4, 3, 2]
+
+
+@pytest.mark.django_db
+def test_events_matching_severity_and_words():
+    subject = make_subject()
+    say(subject, "Cloning master-1 failed", Severity.ERROR)
+    say(subject, "Cloning worker-1", object_name="worker-1")
+    say(subject, "100% of nothing")
+
+    def found(**filters):
+        return [event.number for event in Event.objects.of(subject).matching(**filters).after(0)]
+
+    assert found(severity=Severity.ERROR) == [1]
+    assert found(text="CLONING") == [1, 2]
+    assert found(text="cloning worker-1") == [2]
+    assert found(text="100%") == [3]
+    assert found(text="said") == [1, 2, 3]
+    assert found() == [1, 2, 3]
+
+
+@pytest.mark.django_db
+def test_event_message_too_long_is_cut():
+    assert len(say(make_subject(), "x" * 5000).message) == 2000
+
+
+@pytest.mark.django_db
+def test_old_events_are_archived_per_subject_not_deleted():
+    busy = make_subject()
+    quiet = make_subject(name="quiet")
+    for n in range(5):
+        say(busy, f"{n}")
+    say(quiet, "one")
+
+    assert archive_old_events(keep=3) == 2
+    assert archive_old_events(keep=3) == 0
+
+    assert [event.number for event in Event.objects.of(busy).current().after(0)] == [3, 4, 5]
+    assert Event.objects.of(busy).count() == 5
+    assert Event.objects.of(quiet).current().count() == 1
