@@ -52,6 +52,7 @@ def main() -> int:
         username=options.username,
         password=options.password,
         version=options.version,
+        keep_machines=not options.forget,
         durations={name: getattr(options, name) for name in QUICK},
     )
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

@@ -3,6 +3,7 @@ import json
 import ssl
 import urllib.error
 import urllib.request
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -94,3 +95,41 @@ def test_a_wrong_password_is_refused_everywhere(lab: Lab) -> None:
     refused.value.close()
     lab.password = right
     assert refused.value.code == 401
+
+
+def test_machines_are_kept_over_a_restart(tmp_path: Path) -> None:
+    with Lab(data=tmp_path, keep_machines=True) as first, first.connect() as session:
+        vm = session.create_machine("kept", power_on=True)
+        session.set_options(vm, {"guestinfo.a": "1"})
+        session.set_options(vm, {"SET.guest.ipAddress": "10.0.0.9"})
+        session.wait(session.clone("palette-gateway-installer", "installer"))
+        before = described(session)
+
+    with Lab(data=tmp_path, keep_machines=True) as again, again.connect() as session:
+        assert described(session) == before
+        assert again.thumbprint_sha256 == first.thumbprint_sha256
+        session.remove([session.machine("kept")._GetMoId()])
+        assert session.create_machine("new")._GetMoId() not in [values[0] for values in before.values()]
+
+
+def described(session: VSphere) -> dict[str, tuple[Any, ...]]:
+    """What must be the same of every machine, by name."""
+    paths = (
+        "config.instanceUuid",
+        "guest.ipAddress",
+        "runtime.powerState",
+        "runtime.host",
+        "parent",
+        "datastore",
+    )
+    found = session.collect(vim.VirtualMachine, "name", "config.extraConfig", "config.vAppConfig", *paths)
+    return {
+        values["name"]: (
+            vm._GetMoId(),
+            *[str(values.get(path)) for path in paths],
+            {option.key: option.value for option in values["config.extraConfig"]},
+            len(values["config.vAppConfig"].property) if values.get("config.vAppConfig") else 0,
+            [getattr(device, "macAddress", "") for device in vm.config.hardware.device],
+        )
+        for vm, values in found.items()
+    }

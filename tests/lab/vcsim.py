@@ -42,11 +42,13 @@ class Lab(Faults):
         password: str | None = None,
         version: str = "8.0.3",
         durations: dict[str, float] | None = None,
+        keep_machines: bool = False,
     ) -> None:
+        """`keep_machines`: machines are there again when the lab starts anew with the same `data`."""
         self.port, self.version = port, version
         self.username, self.password = username, password or secrets.token_urlsafe(12)
         self.durations = QUICK if durations is None else durations
-        self._keep_data = data is not None
+        self._keep_data, self._keep_machines = data is not None, keep_machines
         self.data = data or Path(tempfile.mkdtemp(prefix="palette-lab-"))
         self._process: subprocess.Popen[str] | None = None
 
@@ -100,6 +102,8 @@ class Lab(Faults):
             "data": str(self.data.resolve()),
             "version": self.version,
         }
+        if self._keep_machines:
+            flags["keep"] = str(self.data.resolve() / "machines.json")
         timing = {name.replace("_", "-"): str(value) for name, value in self.durations.items()}
         options = [part for name, value in (flags | timing).items() for part in (f"-{name}", value)]
         return [str(build.program()), "-lifeline", *options]

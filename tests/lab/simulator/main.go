@@ -15,6 +15,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/types"
@@ -28,6 +29,7 @@ import (
 type options struct {
 	listen, control, data, version string
 	username, password             string
+	keep                           string
 	lifeline, verbose              bool
 	durations                      durations
 }
@@ -38,6 +40,7 @@ func parseOptions() options {
 	flag.StringVar(&o.control, "control", "127.0.0.1:0", "address of the control endpoint (plain HTTP, loopback)")
 	flag.StringVar(&o.data, "data", "", "folder for the certificate and the datastores' files")
 	flag.StringVar(&o.version, "version", "8.0.3", "version that vCenter reports")
+	flag.StringVar(&o.keep, "keep", "", "file that keeps the machines over a restart")
 	flag.BoolVar(&o.lifeline, "lifeline", false, "end when standard input closes")
 	flag.BoolVar(&o.verbose, "verbose", false, "keep the simulator's own log")
 	o.durations.register(flag.CommandLine)
@@ -51,13 +54,18 @@ func main() {
 		log.SetOutput(io.Discard)
 	}
 	l := newLab(o)
+	save := func() {}
+	if o.keep != "" {
+		save = l.keep(o.keep)
+	}
 	listener := &gate{Listener: listen(o.listen), lab: l}
 	control := listen(o.control)
 	certificate, thumbprint := serverCertificate(o.data)
 	go serve(control, l.controlHandler())
 	announce(listener.Addr(), control.Addr(), thumbprint)
 	go serveTLS(listener, l, certificate)
-	waitForEnd(o.lifeline)
+	waitForEnd(o.lifeline, save)
+	save()
 	_ = os.RemoveAll(filepath.Join(o.data, "datastores"))
 }
 
@@ -101,7 +109,7 @@ func announce(server, control net.Addr, thumbprint string) {
 	}))
 }
 
-func waitForEnd(lifeline bool) {
+func waitForEnd(lifeline bool, save func()) {
 	ended := make(chan os.Signal, 1)
 	signal.Notify(ended, syscall.SIGINT, syscall.SIGTERM)
 	if lifeline {
@@ -110,7 +118,14 @@ func waitForEnd(lifeline bool) {
 			ended <- syscall.SIGTERM
 		}()
 	}
-	<-ended
+	for {
+		select {
+		case <-ended:
+			return
+		case <-time.After(saveEvery):
+			save()
+		}
+	}
 }
 
 func must(err error) {

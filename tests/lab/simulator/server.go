@@ -33,6 +33,7 @@ type lab struct {
 	logouts     int
 	tasks       map[string]*runningTask
 	reserved    map[string]bool
+	mine        map[string]bool // machines of the demo inventory
 	connections map[net.Conn]bool
 }
 
