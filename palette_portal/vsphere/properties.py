@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from palette_portal.vsphere.faults import translate
 from palette_portal.vsphere.session import VCenter
 from palette_portal.vsphere.vmomi import vim, vmodl
 
@@ -52,11 +51,10 @@ def collect(
 ) -> Iterator[Properties]:
     """One sweep from the starting objects along the traversals; a page is one round trip."""
     collector = vcenter.content.propertyCollector
-    options = PropertyCollector.RetrieveOptions(maxObjects=PAGE)
-    page = collector.RetrievePropertiesEx([filter_spec(starts, wanted, traversals)], options)
+    page = _first_page(vcenter, filter_spec(starts, wanted, traversals))
     while page is not None:
         for found in page.objects:
-            yield _properties(vcenter, found)
+            yield _properties(found)
         page = collector.ContinueRetrievePropertiesEx(page.token) if page.token else None
 
 
@@ -88,10 +86,28 @@ def _select_sets(traversals: Sequence[Traversal]) -> list[Any]:
     ]
 
 
-def _properties(vcenter: VCenter, found: Any) -> Properties:
-    for missing in found.missingSet or ():
-        if isinstance(missing.fault, vim.fault.NotAuthenticated):
-            raise translate(missing.fault, server=vcenter.server)
+def _first_page(vcenter: VCenter, spec: Any) -> Any:
+    """An ended session may be answered with objects without values instead of a fault."""
+    cookie = vcenter.stub.cookie
+    page = _retrieve(vcenter, spec)
+    if _session_has_ended(page):
+        vcenter.log_in_again(cookie)
+        page = _retrieve(vcenter, spec)
+    return page
+
+
+def _retrieve(vcenter: VCenter, spec: Any) -> Any:
+    options = PropertyCollector.RetrieveOptions(maxObjects=PAGE)
+    return vcenter.content.propertyCollector.RetrievePropertiesEx([spec], options)
+
+
+def _session_has_ended(page: Any) -> bool:
+    found = page.objects if page is not None else ()
+    missing = (missing.fault for entry in found for missing in entry.missingSet or ())
+    return any(isinstance(fault, vim.fault.NotAuthenticated) for fault in missing)
+
+
+def _properties(found: Any) -> Properties:
     values = {entry.name: entry.val for entry in found.propSet or ()}
     return Properties(kind_of(found.obj), moid_of(found.obj), values)
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from palette_portal.vsphere.endpoint import Endpoint, parse_server
-from palette_portal.vsphere.errors import LoginRefused, SessionExpired, VSphereError
+from palette_portal.vsphere.errors import LoginRefused, NotVCenter, SessionExpired, VSphereError
 from palette_portal.vsphere.soap import Stub
 from palette_portal.vsphere.trust import Timeouts, Trust
 from palette_portal.vsphere.version import About, check_version, read_about
@@ -75,20 +75,27 @@ class VCenter:
     def open(self) -> Self:
         """Log in, after looking whether this is a server we work with at all."""
         try:
-            self.content = self.service_instance.RetrieveContent()
+            self.content = self._retrieve_content()
             check_version(self.about)
             self.stub.speak(self.about.api_version)
             self._log_in()
         except BaseException:
             self.stub.DropConnections()
             raise
-        self.stub.log_in_again = self._log_in_again
+        self.stub.log_in_again = self.log_in_again
         return self
+
+    def _retrieve_content(self) -> Any:
+        content = self.service_instance.RetrieveContent()
+        if not isinstance(content, vim.ServiceInstanceContent):
+            raise NotVCenter(f"{self.server} does not answer as a vCenter does.")
+        return content
 
     def _log_in(self) -> None:
         self.content.sessionManager.Login(self.credentials.username, self.credentials.password, None)
 
-    def _log_in_again(self, cookie: str) -> None:
+    def log_in_again(self, cookie: str) -> None:
+        """A new session in place of the one of this cookie; once, however many threads noticed its end."""
         with self._logging_in:
             if self.closed:
                 raise SessionExpired(f"The session with {self.server} was closed.")

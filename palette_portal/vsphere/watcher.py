@@ -50,7 +50,7 @@ class TaskWatcher:
 
     def __init__(self, credentials: Credentials, timeouts: Timeouts | None = None) -> None:
         self.vcenter = VCenter(credentials, timeouts).open()
-        self.vcenter.stub.log_in_again = None
+        self.vcenter.stub.log_in_again = None  # a new session would not know the filters
         self._new_collector()
         self._wanted: set[Key] = set()
         self._values: dict[Key, dict[str, Any]] = {}
