@@ -16,7 +16,17 @@ class PortalRenderer(TemplatesSetting):
 class StaticFilesStorage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
     """Hashed names inside our modules' imports too, so that a browser never mixes two releases."""
 
-    support_js_module_import_aggregation = True
+    # Django's own switch for this reads every script, and takes a comment in htmx for an import.
+    patterns = (
+        *CompressedManifestStaticFilesStorage.patterns,
+        (
+            "js/*.js",
+            (
+                (r"""(?m)(?P<matched>^import\s*"(?P<url>\./[^"]+)")""", 'import "%(url)s"'),
+                (r"""(?P<matched>from\s*"(?P<url>\./[^"]+)")""", 'from "%(url)s"'),
+            ),
+        ),
+    )
 
 
 class WithMeta(str):
