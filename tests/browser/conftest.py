@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 import uvicorn
 from axe_playwright_python.sync_playwright import Axe
+from django.db import connection
 from playwright.sync_api import ConsoleMessage, Page
+from pytest_django import DjangoDbBlocker
 
 # Playwright's synchronous API keeps an event loop in this thread: Django would take us for an async caller.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
@@ -32,7 +34,7 @@ class Server(uvicorn.Server):
 
 
 @pytest.fixture(scope="session")
-def _server(django_db_setup: None) -> Iterator[Server]:
+def _server(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Server]:
     from palette_portal.asgi import application
 
     config = uvicorn.Config(
@@ -47,6 +49,11 @@ def _server(django_db_setup: None) -> Iterator[Server]:
     yield server
     server.should_exit = True
     thread.join(5)
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
 
 
 @pytest.fixture
