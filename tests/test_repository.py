@@ -82,14 +82,19 @@ def test_constraints_are_exact() -> None:
         assert re.fullmatch(r"[\w.-]+==[\w.]+", line), line
 
 
-def test_every_page_template_is_used() -> None:
-    templates = {str(path.relative_to(ROOT / "templates")) for path in (ROOT / "templates").rglob("*.html")}
-    known = "\n".join(path.read_text() for path in tracked_files() if path.suffix in (".py", ".html"))
-    overrides = ("account/", "allauth/", "django/", "admin/", "404", "403", "500", "400")
+def test_every_template_is_used() -> None:
+    """By its name in code or in another template, also as an f-string such as "gateways/_step_{key}.html"."""
+    folder = ROOT / "templates"
+    apps = [path for app in ("palette_portal", *APPS) for path in (ROOT / app).rglob("*.py")]
+    texts = "\n".join(path.read_text() for path in (*apps, *folder.rglob("*.html")))
+    mentions = set(re.findall(r"[\w/{}.-]+\.html", texts))
+    patterns = [re.compile(re.sub(r"\\{.*?\\}", ".+", re.escape(mention))) for mention in mentions]
+    by_django = re.compile(r"(account|allauth|admin|django)/.*|[45]\d\d\.html")
 
-    unused = {name for name in templates if name not in known and not name.startswith(overrides)}
+    templates = {str(path.relative_to(folder)) for path in folder.rglob("*.html")}
 
-    assert unused == set()
+    unused = {name for name in templates if not any(pattern.fullmatch(name) for pattern in patterns)}
+    assert {name for name in unused if not by_django.fullmatch(name)} == set()
 
 
 def test_no_inline_script_or_style_in_templates() -> None:
@@ -127,3 +132,11 @@ def test_links_in_the_documents_lead_somewhere() -> None:
     ]
 
     assert missing == []
+
+
+def test_every_setting_is_explained_in_the_readme() -> None:
+    source = (ROOT / "palette_portal" / "settings.py").read_text()
+    read = set(re.findall(r'env\.\w+\(\s*"(\w+)"', source))
+    explained = set(re.findall(r"^\| `(\w+)` \|", (ROOT / "README.md").read_text(), re.MULTILINE))
+
+    assert read - explained == set()

@@ -16,7 +16,7 @@ from palette_portal.launcher.processes import die_with_parent
 from palette_portal.launcher.tree import ProcessTree
 from tests.lab.demo.keepsakes import Keepsakes, becomes_free, load_keepsakes, write_private
 from tests.lab.demo.options import Options, read_options
-from tests.lab.demo.services import (
+from tests.lab.demo.programs import (
     NotReady,
     Programs,
     background_services,

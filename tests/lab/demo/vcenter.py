@@ -1,4 +1,4 @@
-"""The demo's vCenter and its guest player. Login and certificate stay; the inventory is new each time."""
+"""The demo's vCenter and its guest player. Login, certificate and machines stay."""
 
 import json
 import subprocess
@@ -9,7 +9,7 @@ from pathlib import Path
 from palette_portal.launcher.tree import ProcessTree, Service
 from tests.lab.demo.keepsakes import Keepsakes, free_port
 from tests.lab.demo.options import Options
-from tests.lab.demo.services import NotReady, Programs
+from tests.lab.demo.programs import NotReady, Programs
 
 BUILD_AND_START_SECONDS = 300
 
@@ -26,7 +26,7 @@ class VCenterFacts:
             f"  vCenter          {self.server}",
             f"                   {self.username}  {self.password}",
             f"                   SHA-256 {self.sha256_thumbprint}",
-            "                   simulated: its machines are forgotten when the demo ends",
+            "                   simulated; its machines are there again when the demo is",
         ]
 
 
