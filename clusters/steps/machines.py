@@ -11,7 +11,6 @@ from django.utils import timezone
 
 from clusters.documents import clone_spec, guest_documents
 from clusters.models import AddressAllocation, Machine
-from clusters.phases import has_reached
 from clusters.states import MachineState
 from clusters.steps.work import SAFETY_SECONDS, Work, step, update_machine
 from clusters.tokens import report_token, token_digest
@@ -120,7 +119,7 @@ def ensure_machine_powered_on(work: Work) -> Outcome:
 def wait_for_guest_address(work: Work) -> Outcome:
     """The node's own report says it as well as VMware Tools do, and often sooner."""
     machine = work.machine
-    if machine.ip_address and has_reached(machine, "booted"):
+    if machine.ip_address and machine.phase:
         return _addressed(machine, machine.ip_address)
     vm = work.find_vm()
     address = _usable_address(machine, vm)

@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -9,13 +10,9 @@ from tests.lab.fixtures import lab, lab_server, vcenter  # noqa: F401
 from tests.lab.vcsim import Lab
 
 
-@pytest.fixture(autouse=True)
-def _no_session_left() -> Iterator[None]:
-    yield
-    sessions.close_all()
-
-
 @pytest.fixture
-def stage(db: None, lab: Lab, vcenter: VSphere) -> Stage:  # noqa: F811
+def stage(db: None, lab: Lab, vcenter: VSphere) -> Iterator[Stage]:  # noqa: F811
     """A gateway's account and address pool on the lab's vCenter; nothing is provisioned yet."""
-    return make_stage(lab, vcenter)
+    with ExitStack() as closing:
+        yield make_stage(lab, vcenter, closing)
+        sessions.close_all()

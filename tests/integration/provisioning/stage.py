@@ -1,13 +1,14 @@
 """A gateway cluster on the lab's vCenter, provisioned step by step in the test's own process.
 
-Guests are played here, too: what a powered-on VM's user-data tells its node to report is posted to the portal.
+Guests are played here, too: what the user-data of a VM that is on tells its node to report is posted.
 """
 
 import base64
 import json
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import yaml
@@ -18,10 +19,11 @@ from clusters.actions.provision import ClusterRequest, PlacementRequest, PoolReq
 from clusters.models import AddressAllocation, Cluster, ClusterPurpose, Machine, PoolRole
 from gateways.models import CloudAccount, PrivateCloudGateway
 from ippools.models import IPAddressClaim, IPPool
+from palette_portal.orchestration.engine import run_next_step
 from palette_portal.orchestration.models import Event, Operation, Step
 from palette_portal.vsphere.inventory import read_inventory
 from palette_portal.vsphere.session import connect
-from tests.engine import make_waiting_steps_due, run_due_steps
+from tests.engine import make_waiting_steps_due
 from tests.factories import make_cloud_account, make_gateway, make_pool
 from tests.lab.api import VSphere
 from tests.lab.vcsim import Lab
@@ -37,10 +39,13 @@ class Guests:
     vcenter: VSphere
     silent: set[str] = field(default_factory=set)
     failing: set[str] = field(default_factory=set)
+    is_watching: bool = True
     client: Client = field(default_factory=Client)
     done: set[str] = field(default_factory=set)
 
     def play(self) -> None:
+        if not self.is_watching:
+            return
         found = self.vcenter.collect(
             vim.VirtualMachine, "name", "config.extraConfig", "runtime.powerState"
         ).values()
@@ -89,10 +94,16 @@ class Stage:
     datacenter: tuple[str, str]
     folder: tuple[str, str]
     guests: Guests
+    closing: ExitStack
     operation: Operation = field(init=False)
     cluster: Cluster = field(init=False)
 
-    def start(self, *, nodes: int = 1, **changes: Any) -> Operation:
+    def start(
+        self, *, nodes: int = 1, placement_datastore: tuple[str, str] | None = None, **changes: Any
+    ) -> Operation:
+        if placement_datastore:
+            moid, name = placement_datastore
+            self.placement = replace(self.placement, datastore_moid=moid, datastore_name=name)
         self.cluster, self.operation = provision_cluster(request=self.request(nodes, **changes), by=None)
         return self.operation
 
@@ -126,13 +137,27 @@ class Stage:
         return ClusterRequest(**values)
 
     def go_on_until(self, condition: Callable[[], object]) -> None:
-        """Do due steps, let guests report and waits end, until the condition holds."""
+        """Do one due step after the other, let guests report and waits end, until the condition holds."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not condition():
             assert time.monotonic() < deadline, self.describe()
-            run_due_steps()
-            self.guests.play()
-            make_waiting_steps_due(self.operation)
+            if not run_next_step():
+                self.guests.play()
+                make_waiting_steps_due(self.operation)
+
+    @contextmanager
+    def outage(self) -> Iterator[None]:
+        """vCenter is down for everybody, the test included."""
+        self.lab.unreachable(600)
+        self.guests.is_watching = False
+        yield
+        self.guests.is_watching = True
+        self.heal()
+
+    def heal(self) -> None:
+        """The lab cuts every connection when an outage ends, and when it might have."""
+        self.lab.heal()
+        self.vcenter = self.guests.vcenter = self.closing.enter_context(self.lab.connect())
 
     def finish(self) -> None:
         self.go_on_until(self.has_ended)
@@ -168,7 +193,7 @@ class Stage:
         assert IPAddressClaim.objects.held().count() == held.count()
 
     def vms_of_ours(self) -> list[tuple[str, str]]:
-        """Name and instance UUID of every VM that carries the cluster's mark or one of its machines' names."""
+        """Name and instance UUID of every VM with the cluster's mark or the name of one of its machines."""
         names = {machine.name for machine in self.cluster.machines.all()}
         found = self.vcenter.collect(
             vim.VirtualMachine, "name", "config.instanceUuid", "config.extraConfig"
@@ -188,7 +213,7 @@ class Stage:
         return list(Event.objects.of(self.cluster.subject).filter(reason=reason))
 
 
-def make_stage(lab: Lab, vcenter: VSphere) -> Stage:
+def make_stage(lab: Lab, vcenter: VSphere, closing: ExitStack) -> Stage:
     gateway = make_gateway()
     with connect(lab.credentials()) as session:
         inventory = read_inventory(session)
@@ -222,6 +247,7 @@ def make_stage(lab: Lab, vcenter: VSphere) -> Stage:
         datacenter=(datacenter.moid, datacenter.name),
         folder=(folder.moid, folder.path),
         guests=Guests(vcenter),
+        closing=closing,
     )
 
 
