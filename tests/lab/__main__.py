@@ -31,16 +31,16 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--endpoint", type=Path, help="write server, login and thumbprint to this file, as JSON"
     )
+    parser.add_argument("--forget", action="store_true", help="begin without the machines of an earlier run")
     for name in QUICK:
         parser.add_argument(f"--{name.replace('_', '-')}", type=float, default=DEFAULTS[name])
     return parser.parse_args()
 
 
 def write_endpoint(path: Path, lab: Lab) -> None:
-    control = {} if lab.is_upstream else {"control": lab.control.address}
     unfinished = path.with_suffix(".new")
     unfinished.touch(mode=0o600)
-    unfinished.write_text(json.dumps(lab.login() | control, indent=2) + "\n")
+    unfinished.write_text(json.dumps(lab.login() | {"control": lab.control.address}, indent=2) + "\n")
     unfinished.rename(path)
 
 
