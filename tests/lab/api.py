@@ -76,6 +76,16 @@ class VSphere:
             propSet=[query.PropertySpec(type=kind, pathSet=list(paths))],
         )
 
+    def read(self, obj: Any, *paths: str) -> dict[str, Any]:
+        """Named properties of one object."""
+        query = vmodl.query.PropertyCollector
+        wanted = query.FilterSpec(
+            objectSet=[query.ObjectSpec(obj=obj)],
+            propSet=[query.PropertySpec(type=type(obj), pathSet=list(paths))],
+        )
+        found = self.content.propertyCollector.RetrieveContents([wanted])
+        return {change.name: change.val for change in found[0].propSet}
+
     def find(self, kind: type[Any], name: str) -> Any:
         """The one object of this kind with this name."""
         found = [obj for obj, values in self.collect(kind, "name").items() if values["name"] == name]
@@ -107,14 +117,17 @@ class VSphere:
         *,
         folder: str = "palette-gateways",
         pool: str = "",
-        datastore: str = "shared-nfs-1",
+        datastore: str = "",
         cluster: str = "cluster-1",
         config: Any = None,
         power_on: bool = False,
     ) -> Any:
-        """Start to clone, as an administrator would from a template; returns the task."""
+        """Start to clone, as an administrator would from a template; returns the task.
+
+        Without a name: the cluster's first datastore, which is the shared one, and its root resource pool.
+        """
         place = vim.vm.RelocateSpec(
-            datastore=self.find(vim.Datastore, datastore), pool=self.resource_pool(cluster, pool)
+            datastore=self.datastore(cluster, datastore), pool=self.resource_pool(cluster, pool)
         )
         spec = vim.vm.CloneSpec(location=place, powerOn=power_on, template=False, config=config)
         return self.machine(template).CloneVM_Task(folder=self.find(vim.Folder, folder), name=name, spec=spec)
@@ -123,6 +136,11 @@ class VSphere:
         """A pool of the compute cluster by name, or its root pool."""
         root = self.find(vim.ClusterComputeResource, cluster).resourcePool
         return next(pool for pool in root.resourcePool if pool.name == name) if name else root
+
+    def datastore(self, cluster: str, name: str = "") -> Any:
+        if name:
+            return self.find(vim.Datastore, name)
+        return self.find(vim.ClusterComputeResource, cluster).datastore[0]
 
     def create_machine(self, name: str, *, folder: str = "palette-gateways", power_on: bool = False) -> Any:
         """Somebody else's machine."""

@@ -33,7 +33,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--password")
     parser.add_argument("--folder", default="palette-gateways", help="VM folder")
     parser.add_argument("--cluster", default="cluster-1", help="compute cluster")
-    parser.add_argument("--datastore", default="shared-nfs-1")
+    parser.add_argument("--datastore", default="", help="default: the compute cluster's first one")
     parser.add_argument(
         "--property", action="append", default=[], metavar="ID=VALUE", help="another OVF property"
     )
@@ -81,7 +81,7 @@ def ovf_properties(options: argparse.Namespace, console_endpoint: str) -> dict[s
 
 
 def deploy(vcenter: VSphere, options: argparse.Namespace, values: dict[str, str]) -> Any:
-    say(f"Deploying {options.name} from the template {TEMPLATE} to {options.cluster}, {options.datastore}")
+    say(f"Deploying {options.name} from the template {TEMPLATE} to {options.cluster}")
     vm = vcenter.wait(
         vcenter.clone(
             TEMPLATE,
@@ -100,7 +100,8 @@ def deploy(vcenter: VSphere, options: argparse.Namespace, values: dict[str, str]
 
 def set_properties(vcenter: VSphere, vm: Any, values: dict[str, str]) -> None:
     """As vApp properties; where the server keeps none, as the environment that the guest would read."""
-    known = {item.id: item.key for item in vm.config.vAppConfig.property} if vm.config.vAppConfig else {}
+    config = vcenter.read(vm, "config.vAppConfig").get("config.vAppConfig")
+    known = {item.id: item.key for item in config.property} if config else {}
     if not known:
         from tests.lab.guests.installer_vm import ovf_environment
 

@@ -1,6 +1,7 @@
 """The lab on an upstream vcsim program (setting VCSIM): the same inventory as far as the API can make it.
 
-Faults, durations, counters and asynchronous tasks are not available there.
+Datastores and networks keep the simulator's names. Faults, durations, counters, kept machines and
+asynchronous tasks are not available there.
 """
 
 import base64
@@ -27,13 +28,14 @@ INVENTORY += ["-pg", "2", "-vm", "1", "-autostart=false", "-folder", "0"]
 def start(port: int, username: str, password: str, data: Path) -> tuple[subprocess.Popen[str], str]:
     program = [os.environ["VCSIM"], "-l", f"127.0.0.1:{port}", "-username", username, "-password", password]
     bound = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
-    process = subprocess.Popen(
-        [*bound, *program, *INVENTORY],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=(data / "vcenter.log").open("w"),
-        text=True,
-    )
+    with (data / "vcenter.log").open("w") as log:
+        process = subprocess.Popen(
+            [*bound, *program, *INVENTORY],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
     assert process.stdout
     for line in process.stdout:
         if "GOVC_URL=" in line:

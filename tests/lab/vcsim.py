@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from tests.lab import build, upstream
 from tests.lab.api import VSphere
-from tests.lab.control import Control, Faults
+from tests.lab.control import Control, Faults, NoControl
 
 if TYPE_CHECKING:
     from palette_portal.vsphere.session import Credentials
@@ -71,6 +71,7 @@ class Lab(Faults):
             self._process, self.server = upstream.start(self.port, self.username, self.password, self.data)
             self.thumbprint_sha256 = upstream.thumbprint(self.server)
             upstream.seed(self.login())
+            self.control = NoControl()
             return
         announced = self._start_ours()
         self.server, self.thumbprint_sha256 = announced["server"], announced["thumbprint_sha256"]

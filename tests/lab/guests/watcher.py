@@ -109,17 +109,11 @@ def _power_states(update: Any) -> Iterator[tuple[str, bool]]:
 
 
 def _details(session: VSphere, moid: str) -> Machine | None:
-    query = vmodl.query.PropertyCollector
     vm = vim.VirtualMachine(moid, session.instance._GetStub())
-    wanted = query.FilterSpec(
-        objectSet=[query.ObjectSpec(obj=vm)],
-        propSet=[query.PropertySpec(type=vim.VirtualMachine, pathSet=list(DETAILS))],
-    )
     try:
-        found = session.content.propertyCollector.RetrieveContents([wanted])
+        values = session.read(vm, *DETAILS)
     except vmodl.fault.ManagedObjectNotFound:
         return None
-    values = {change.name: change.val for change in found[0].propSet}
     options = {option.key: str(option.value) for option in values.get("config.extraConfig") or []}
     return Machine(
         moid=moid,
