@@ -32,7 +32,6 @@ def arguments() -> argparse.Namespace:
         "--endpoint", type=Path, help="write server, login and thumbprint to this file, as JSON"
     )
     parser.add_argument("--forget", action="store_true", help="begin without the machines of an earlier run")
-    parser.add_argument("--forget", action="store_true", help="do not keep machines over a restart")
     for name in QUICK:
         parser.add_argument(f"--{name.replace('_', '-')}", type=float, default=DEFAULTS[name])
     return parser.parse_args()
