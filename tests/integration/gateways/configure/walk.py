@@ -52,7 +52,9 @@ class Walk:
     def get(self, page: str, data: dict[str, Any] | None = None, **headers: Any) -> HttpResponse:
         return self.client.get(self.url(page), data, **headers)
 
-    def post(self, page: str, data: dict[str, Any], *, then: str = "continue", **headers: Any) -> HttpResponse:
+    def post(
+        self, page: str, data: dict[str, Any], *, then: str = "continue", **headers: Any
+    ) -> HttpResponse:
         return self.client.post(self.url(page), {**data, "then": then}, **headers)
 
     def confirm(self) -> HttpResponse:
