@@ -30,7 +30,7 @@ from palette_portal.orchestration.lease import LeaseGuard
 logger = logging.getLogger(__name__)
 
 CHAIN_SECONDS = 2.0
-STOP_SECONDS = 7.0
+STOP_SECONDS = 4.5
 LOOK_SECONDS = 0.2
 RELEASE_SECONDS = 1.0
 STUCK_SECONDS = 15.0
