@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from tests.lab import build
-from tests.lab.vcsim import QUICK, Lab
+from tests.lab.vcsim import MACHINES, QUICK, Lab
 
 DEFAULTS = {
     "clone_seconds": 3.0,
@@ -46,13 +46,15 @@ def write_endpoint(path: Path, lab: Lab) -> None:
 
 def main() -> int:
     options = arguments()
+    if options.forget:
+        (options.data / MACHINES).unlink(missing_ok=True)
     lab = Lab(
         port=options.port,
         data=options.data,
         username=options.username,
         password=options.password,
         version=options.version,
-        keep_machines=not options.forget,
+        keep_machines=True,
         durations={name: getattr(options, name) for name in QUICK},
     )
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

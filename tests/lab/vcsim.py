@@ -28,6 +28,8 @@ QUICK = {
     "reconfigure_seconds": 0.0,
 }
 
+MACHINES = "machines.json"
+
 
 class Lab(Faults):
     server: str
@@ -104,7 +106,7 @@ class Lab(Faults):
             "version": self.version,
         }
         if self._keep_machines:
-            flags["keep"] = str(self.data.resolve() / "machines.json")
+            flags["keep"] = str(self.data.resolve() / MACHINES)
         timing = {name.replace("_", "-"): str(value) for name, value in self.durations.items()}
         options = [part for name, value in (flags | timing).items() for part in (f"-{name}", value)]
         return [str(build.program()), "-lifeline", *options]
