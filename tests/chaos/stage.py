@@ -16,12 +16,15 @@ from cryptography.fernet import Fernet
 
 from palette_portal.launcher.postgres import EmbeddedPostgres
 from palette_portal.launcher.processes import spawn
-from tests.chaos.steps import TABLES
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 MANAGE = [sys.executable, str(ROOT / "manage.py")]
 QUICK = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 LOOK_SECONDS = 0.05
+TABLES = """
+    CREATE TABLE chaos_effect (operation text, key text);
+    CREATE TABLE chaos_execution (operation text, key text, began_at timestamptz DEFAULT clock_timestamp());
+"""
 
 
 @dataclass

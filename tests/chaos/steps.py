@@ -11,11 +11,6 @@ from palette_portal.orchestration.outcomes import Done, Outcome, Wait
 from palette_portal.orchestration.steps import StepContext
 from tests.chaos.boundaries import folder, pass_boundary
 
-TABLES = """
-    CREATE TABLE chaos_effect (operation text, key text);
-    CREATE TABLE chaos_execution (operation text, key text, began_at timestamptz DEFAULT clock_timestamp());
-"""
-
 
 def ensure_thing(context: StepContext) -> Outcome:
     with alone(context):
