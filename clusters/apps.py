@@ -1,5 +1,14 @@
 from django.apps import AppConfig
+from django.conf import settings
+
+from palette_portal.vsphere.session import sessions
 
 
 class ClustersConfig(AppConfig):
     name = "clusters"
+
+    def ready(self) -> None:
+        sessions.configure(
+            connect_seconds=settings.VSPHERE_CONNECT_TIMEOUT_SECONDS,
+            read_seconds=settings.VSPHERE_READ_TIMEOUT_SECONDS,
+        )

@@ -22,6 +22,7 @@ __all__ = [
     "add_steps",
     "announce_subject",
     "cancel_operation",
+    "note_progress",
     "numbered_last",
     "record_event",
     "release_operation",
@@ -200,6 +201,16 @@ def ring(external_ref: str) -> int:
     Step.objects.filter(pk__in=step_ids).update(due_at=Now())
     ring_workers(step_ids)
     return len(step_ids)
+
+
+@transaction.atomic
+def note_progress(external_ref: str, progress: int) -> int:
+    """Show how far something has come that steps wait for; they go on waiting."""
+    waiting = Step.objects.filter(external_ref=external_ref, state=StepState.WAITING)
+    steps = list(waiting.exclude(progress=progress).select_related("operation"))
+    waiting.update(progress=progress)
+    announce(*(_change(step.operation, step) for step in steps))
+    return len(steps)
 
 
 def announce_subject(subject: Subject) -> None:

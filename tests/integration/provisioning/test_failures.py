@@ -168,9 +168,7 @@ def test_datastore_is_full_when_the_clone_is_made(stage: Stage) -> None:
 
 
 def test_datastore_has_too_little_room_before_anything_is_made(stage: Stage) -> None:
-    scratch = next(
-        moid for moid, name in _datastores(stage).items() if name == "cluster-1-scratch"
-    )
+    scratch = next(moid for moid, name in _datastores(stage).items() if name == "cluster-1-scratch")
     stage.start(placement_datastore=(scratch, "cluster-1-scratch"))
 
     run_until_stuck(stage, "placement-valid")

@@ -1,0 +1,143 @@
+"""Tells waiting steps at once when their vSphere task or their guest has changed.
+
+One session and one waiting call per vCenter, only while steps wait for it. If this dies nothing is lost:
+every wait ends by itself after some seconds, and the step looks for itself.
+"""
+
+import logging
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from django.db import close_old_connections, connection, transaction
+
+from clusters.models import Machine
+from clusters.steps.work import TASK_REFERENCE, task_reference
+from gateways.models import CloudAccount
+from palette_portal.orchestration.actions import note_progress, ring
+from palette_portal.orchestration.models import Step, StepState
+from palette_portal.vsphere.errors import VSphereError
+from palette_portal.vsphere.watcher import Change, Gone, MachineChanged, TaskChanged, TaskWatcher
+
+logger = logging.getLogger(__name__)
+
+LOOK_SECONDS = 0.3
+IDLE_SECONDS = 60
+TRY_AGAIN_SECONDS = 5
+# A wrong password is not tried often: vCenter locks the account after a few times.
+REFUSED_SECONDS = 180
+MACHINE_REFERENCE = "machine"
+
+
+@dataclass
+class Wanted:
+    """What steps wait for at one vCenter; machines by their id there."""
+
+    tasks: set[str] = field(default_factory=set)
+    machines: dict[str, str] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.tasks or self.machines)
+
+
+def watch(stop: threading.Event) -> None:
+    """Keep a thread for every cloud account that steps wait for, until told to stop."""
+    threads: dict[UUID, threading.Thread] = {}
+    while not stop.wait(LOOK_SECONDS):
+        close_old_connections()
+        for account_id in wanted_by_account():
+            if account_id not in threads or not threads[account_id].is_alive():
+                threads[account_id] = _start(account_id, stop)
+    for thread in threads.values():
+        thread.join()
+
+
+def wanted_by_account() -> Mapping[UUID, Wanted]:
+    found: dict[UUID, Wanted] = defaultdict(Wanted)
+    machine_ids = set()
+    for reference in _references():
+        kind, _, rest = reference.partition(":")
+        if kind == TASK_REFERENCE:
+            account_id, _, moid = rest.partition(":")
+            found[UUID(account_id)].tasks.add(moid)
+        elif kind == MACHINE_REFERENCE:
+            machine_ids.add(UUID(rest))
+    machines = Machine.objects.filter(pk__in=machine_ids).exclude(moid="").select_related("cluster")
+    for machine in machines:
+        found[machine.cluster.cloud_account_id].machines[machine.moid] = machine.wake_reference
+    return found
+
+
+def _references() -> list[str]:
+    """A step that has started a task and not yet returned counts as well."""
+    steps = Step.objects.filter(state__in=[StepState.WAITING, StepState.RUNNING]).exclude(external_ref="")
+    return list(steps.values_list("external_ref", flat=True))
+
+
+def _start(account_id: UUID, stop: threading.Event) -> threading.Thread:
+    account = AccountWatch(account_id, stop)
+    thread = threading.Thread(target=account.run, name=f"vcenter-{account_id}", daemon=True)
+    thread.start()
+    return thread
+
+
+class AccountWatch:
+    """Watches one vCenter; ends when steps have waited for nothing there for a minute."""
+
+    def __init__(self, account_id: UUID, stop: threading.Event) -> None:
+        self.account_id = account_id
+        self.stop = stop
+        self.ended = threading.Event()
+        self.machines: dict[str, str] = {}
+        self.busy_at = time.monotonic()
+
+    def run(self) -> None:
+        try:
+            self._watch()
+        except VSphereError as error:
+            logger.info("Watching the vCenter of account %s: %s", self.account_id, error.sentence)
+            self.stop.wait(TRY_AGAIN_SECONDS if error.transient else REFUSED_SECONDS)
+        except Exception:
+            logger.exception("Watching the vCenter of account %s ended with an error", self.account_id)
+            self.stop.wait(TRY_AGAIN_SECONDS)
+        finally:
+            connection.close()
+
+    def _watch(self) -> None:
+        account = CloudAccount.objects.get(pk=self.account_id)
+        with TaskWatcher(account.credentials()) as watcher:
+            watcher.run(self._wanted, self._tell, self.ended)
+
+    def _wanted(self) -> tuple[set[str], set[str]]:
+        close_old_connections()
+        wanted = wanted_by_account().get(self.account_id, Wanted())
+        now = time.monotonic()
+        self.busy_at = now if wanted else self.busy_at
+        if self.stop.is_set() or now - self.busy_at > IDLE_SECONDS:
+            self.ended.set()
+        self.machines = wanted.machines
+        return wanted.tasks, set(wanted.machines)
+
+    def _tell(self, change: Change) -> None:
+        for announcement in self._announcements(change):
+            with transaction.atomic():
+                announcement()
+
+    def _announcements(self, change: Change) -> list[Callable[[], object]]:
+        match change:
+            case TaskChanged(task=task) if not task.is_over:
+                reference = task_reference(self.account_id, task.moid)
+                return [lambda: note_progress(reference, task.progress)]
+            case TaskChanged(task=task):
+                return [lambda: ring(task_reference(self.account_id, task.moid))]
+            case MachineChanged(moid=moid):
+                return self._ring_machine(moid)
+            case Gone(moid=moid):
+                return [lambda: ring(task_reference(self.account_id, moid)), *self._ring_machine(moid)]
+
+    def _ring_machine(self, moid: str) -> list[Callable[[], object]]:
+        reference = self.machines.get(moid)
+        return [lambda: ring(reference)] if reference else []

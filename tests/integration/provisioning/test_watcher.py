@@ -1,0 +1,75 @@
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.db import connection
+
+from clusters.watcher import wanted_by_account, watch
+from palette_portal.orchestration.engine import run_step
+from palette_portal.orchestration.models import StepState
+from tests.integration.provisioning.stage import Stage
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def watching(stage: Stage) -> Iterator[None]:
+    stop = threading.Event()
+
+    def run() -> None:
+        watch(stop)
+        connection.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    yield
+    stop.set()
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+def wait_for(condition: Callable[[], object], stage: Stage, seconds: float = 5) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, stage.describe()
+
+
+def test_step_is_rung_when_its_task_ends(stage: Stage, watching: None) -> None:
+    stage.lab.set_durations(clone_seconds=1.5)
+    stage.start()
+    stage.go_on_until(lambda: stage.machine_step("cloned").state == StepState.WAITING)
+    step = stage.machine_step("cloned")
+
+    wait_for(lambda: stage.operation.steps.due().filter(pk=step.pk).exists(), stage)
+
+    run_step(step.pk)
+    assert stage.machine_step("cloned").state == StepState.DONE
+
+
+def test_progress_of_the_task_is_shown(stage: Stage, watching: None) -> None:
+    stage.lab.set_durations(clone_seconds=3)
+    stage.start()
+    stage.go_on_until(lambda: stage.machine_step("cloned").state == StepState.WAITING)
+
+    wait_for(lambda: 0 < (stage.machine_step("cloned").progress or 0) < 100, stage)
+
+
+def test_step_is_rung_when_the_guest_gets_an_address(stage: Stage, watching: None) -> None:
+    stage.start()
+    stage.guests.is_watching = False
+    stage.go_on_until(lambda: stage.machine_step("address").state == StepState.WAITING)
+    vm = stage.vcenter.machine(stage.machine().name)
+
+    stage.vcenter.set_options(vm, {"SET.guest.ipAddress": stage.machine().ip_address})
+
+    step = stage.machine_step("address")
+    wait_for(lambda: stage.operation.steps.due().filter(pk=step.pk).exists(), stage)
+    run_step(step.pk)
+    assert stage.machine_step("address").state == StepState.DONE
+
+
+def test_nothing_is_watched_when_nobody_waits(stage: Stage) -> None:
+    stage.start()
+
+    assert not wanted_by_account()
