@@ -1,8 +1,5 @@
 from collections import Counter
 
-import pytest
-
-from palette_portal.vsphere import properties
 from palette_portal.vsphere.capacity import read_capacity
 from palette_portal.vsphere.inventory import Inventory, read_inventory
 from palette_portal.vsphere.session import VCenter
@@ -17,18 +14,6 @@ def test_inventory_is_one_round_trip(vcenter: VCenter) -> None:
     read_inventory(vcenter)
 
     assert vcenter.round_trips - before == 1
-
-
-def test_inventory_is_the_same_in_small_pages(
-    vcenter: VCenter, inventory: Inventory, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(properties, "PAGE", 7)
-    before = vcenter.round_trips
-
-    paged = read_inventory(vcenter)
-
-    assert paged == inventory
-    assert vcenter.round_trips - before > 1
 
 
 def test_each_object_knows_its_datacenter(inventory: Inventory) -> None:

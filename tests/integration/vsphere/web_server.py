@@ -21,15 +21,23 @@ class WebServer:
     certificate_pem: str
 
 
+class PatientServer(ThreadingHTTPServer):
+    """Shakes hands in the request's thread, and waits for that thread when it is closed."""
+
+    daemon_threads = False
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that hangs up is what some tests are about."""
+
+
 @contextmanager
 def web_server(folder: Path, *, host: str, status: int = 200, body: str = "") -> Iterator[WebServer]:
     certificate_pem, key_pem = _certificate(host)
     (folder / "server.pem").write_text(certificate_pem + key_pem)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "server.pem")
-    with ThreadingHTTPServer(("127.0.0.1", 0), _handler(status, body)) as httpd:
-        httpd.socket = context.wrap_socket(httpd.socket, server_side=True)
-        httpd.handle_error = lambda request, client_address: None
+    with PatientServer(("127.0.0.1", 0), _handler(status, body)) as httpd:
+        httpd.socket = context.wrap_socket(httpd.socket, server_side=True, do_handshake_on_connect=False)
         thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
@@ -41,6 +49,8 @@ def web_server(folder: Path, *, host: str, status: int = 200, body: str = "") ->
 
 def _handler(status: int, body: str) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
+        timeout = 2
+
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))
             self.send_response(status)
