@@ -193,8 +193,12 @@ def _provision(
         pool = _pool(gateway, configuration.addresses, by)
         request = _request(gateway, account, configuration, pool)
         return provision_cluster(request=request, extra_steps=EXTRA_STEPS, by=by)
-    except (InvalidPool, NetworksOverlap, PoolUnavailable, IPPool.DoesNotExist) as error:
-        raise ConfigurationRefused(ADDRESSES, str(error) or "The IP pool does not exist any more.") from error
+    except (InvalidPool, NetworksOverlap, PoolUnavailable) as error:
+        raise ConfigurationRefused(ADDRESSES, str(error)) from error
+    except IPPool.DoesNotExist as error:
+        raise ConfigurationRefused(
+            ADDRESSES, "The IP pool does not exist any more. Select another one."
+        ) from error
 
 
 def _pool(gateway: PrivateCloudGateway, addresses: dict[str, Any], by: User) -> IPPool | None:

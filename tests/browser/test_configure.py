@@ -11,7 +11,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from gateways.models import PrivateCloudGateway
 from palette_portal.vsphere.session import sessions
-from tests.factories import amelia, make_gateway
+from tests.factories import amelia, make_gateway, make_release
 from tests.lab.fixtures import lab, lab_server  # noqa: F401
 from tests.lab.vcsim import Lab
 
@@ -20,6 +20,7 @@ SHOTS = os.environ.get("SCREENSHOTS", "")
 
 @pytest.fixture
 def gateway(portal: str) -> PrivateCloudGateway:
+    make_release()
     return make_gateway(name="dc-west")
 
 

@@ -1,6 +1,7 @@
 """The second page: what vCenter has, choice by choice."""
 
 import pytest
+from django.core.cache import cache
 from pyVmomi import vim
 
 from gateways.drafts import ADDRESSES, PLACEMENT, is_complete, open_reason, page_values
@@ -71,7 +72,9 @@ def test_placement_another_compute_cluster_drops_what_hung_on_the_old_one(walk: 
 def test_placement_is_kept_with_names(walk: Walk) -> None:
     walk.to_placement()
 
-    walk.accept("placement", walk.placement(ssh_keys=SSH_KEY, ntp_servers="10.0.0.4, time.acme.test", nodes="3"))
+    walk.accept(
+        "placement", walk.placement(ssh_keys=SSH_KEY, ntp_servers="10.0.0.4, time.acme.test", nodes="3")
+    )
 
     values = page_values(walk.draft, PLACEMENT)
     assert values["names"] == NAMES
@@ -149,8 +152,6 @@ def test_placement_vcenter_down_says_so_and_offers_to_try_again(walk: Walk) -> N
 
 
 def test_placement_sent_while_vcenter_is_down_is_not_lost(walk: Walk) -> None:
-    from django.core.cache import cache
-
     walk.to_placement()
     chosen = walk.placement(ssh_keys=SSH_KEY)
     cache.clear()
@@ -224,7 +225,9 @@ def test_placement_back_without_a_change_stays_complete(walk: Walk) -> None:
     walk.to_addresses(ssh_keys=SSH_KEY, ntp_servers="10.0.0.4 10.0.0.5", nodes="3")
 
     response = walk.post(
-        "placement", walk.placement(ssh_keys=SSH_KEY, ntp_servers="10.0.0.4, 10.0.0.5", nodes="3"), then="back"
+        "placement",
+        walk.placement(ssh_keys=SSH_KEY, ntp_servers="10.0.0.4, 10.0.0.5", nodes="3"),
+        then="back",
     )
 
     assert response.url == walk.url("vcenter")
