@@ -60,5 +60,5 @@ function connection(state, text) {
 }
 
 document.addEventListener("htmx:sseOpen", () => connection("open", "Live"));
-document.addEventListener("htmx:sseError", () => connection("lost", "Reconnecting"));
+document.addEventListener("stream-lost", () => connection("lost", "Reconnecting"));
 document.addEventListener("htmx:sseClose", () => connection("ended", "Ended"));

@@ -1,38 +1,59 @@
 // What htmx opens for `sse-connect`. It lets go of the connection while the tab is hidden, because HTTP/1.1 browsers
-// open six per host; and it carries its own cursor, because htmx makes a NEW EventSource after a hard failure and that
-// one starts without Last-Event-ID.
-const cursors = new Map();
+// open six per host. It reconnects by itself and goes on after the last message it saw: htmx would make a NEW
+// EventSource after a hard failure, and that one starts without Last-Event-ID.
+const SOONEST_MILLISECONDS = 1000;
+const LATEST_MILLISECONDS = 30_000;
 
 class LiveStream extends EventTarget {
+  kinds = new Set();
+  cursor = "";
+  source = null;
+  closed = false;
+  failures = 0;
+
   constructor(url) {
     super();
     this.url = url;
-    this.kinds = new Set();
-    this.source = null;
-    this.closed = false;
-    document.addEventListener("visibilitychange", this.followVisibility);
-    this.followVisibility();
+    document.addEventListener("visibilitychange", this.follow);
+    addEventListener("pagehide", this.hangUp);
+    addEventListener("pageshow", this.follow);
+    this.follow();
   }
 
-  followVisibility = () => (document.hidden ? this.hangUp() : this.dial());
+  follow = () => (document.hidden ? this.hangUp() : this.dial());
 
   dial() {
     if (this.source || this.closed) return;
     const address = new URL(this.url, location.href);
-    if (cursors.has(this.url)) address.searchParams.set("after", cursors.get(this.url));
+    if (this.cursor) address.searchParams.set("after", this.cursor);
     this.source = new EventSource(address);
-    this.source.onopen = (event) => this.onopen?.(event);
-    this.source.onerror = (event) => this.onerror?.(event);
+    this.source.onopen = (event) => this.opened(event);
+    this.source.onerror = () => this.lost();
     for (const kind of this.kinds) this.source.addEventListener(kind, this.relay);
   }
 
-  hangUp() {
+  hangUp = () => {
+    clearTimeout(this.retry);
     this.source?.close();
     this.source = null;
+  };
+
+  opened(event) {
+    this.failures = 0;
+    this.onopen?.(event);
+  }
+
+  // The browser dials again by itself unless the answer was no stream at all.
+  lost() {
+    document.dispatchEvent(new CustomEvent("stream-lost"));
+    if (this.source?.readyState !== EventSource.CLOSED) return;
+    this.hangUp();
+    const delay = Math.min(LATEST_MILLISECONDS, SOONEST_MILLISECONDS * 2 ** this.failures++);
+    this.retry = setTimeout(this.follow, delay);
   }
 
   relay = (event) => {
-    if (event.lastEventId) cursors.set(this.url, event.lastEventId);
+    if (event.lastEventId) this.cursor = event.lastEventId;
     this.dispatchEvent(new MessageEvent(event.type, { data: event.data, lastEventId: event.lastEventId }));
   };
 
@@ -52,7 +73,9 @@ class LiveStream extends EventTarget {
   close() {
     this.closed = true;
     this.hangUp();
-    document.removeEventListener("visibilitychange", this.followVisibility);
+    document.removeEventListener("visibilitychange", this.follow);
+    removeEventListener("pagehide", this.hangUp);
+    removeEventListener("pageshow", this.follow);
   }
 }
 
