@@ -6,11 +6,11 @@ from datetime import datetime
 from pathlib import Path
 
 from cryptography.fernet import InvalidToken
-from django.conf import settings
 from django.http import HttpRequest
 from django.utils import timezone
 
 from gateways import installer
+from gateways.installer_file import InstallerLink, installer_link
 from gateways.models import PairingCode, PrivateCloudGateway
 from palette_portal.encryption import decrypt, encrypt
 
@@ -23,7 +23,7 @@ class Installation:
     """How far the installation is: `step` is "waiting", "overdue" or "registered"."""
 
     gateway: PrivateCloudGateway
-    installer_url: str
+    link: InstallerLink
     code_expires_at: datetime | None
     seconds_until_overdue: int
     step: str
@@ -33,7 +33,7 @@ def installation(gateway: PrivateCloudGateway) -> Installation:
     code = gateway.pairing_codes.filter(revoked_at=None).first()
     return Installation(
         gateway=gateway,
-        installer_url=settings.GATEWAY_INSTALLER_URL,
+        link=installer_link(),
         code_expires_at=code.expires_at if code and code.used_at is None else None,
         seconds_until_overdue=_seconds_until(code.overdue_at) if code else 0,
         step=_step(gateway, code),

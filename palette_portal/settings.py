@@ -162,7 +162,7 @@ ORCHESTRATION_LEASE_SECONDS = env.float("ORCHESTRATION_LEASE_SECONDS", default=8
 ORCHESTRATION_TICK_SECONDS = env.float("ORCHESTRATION_TICK_SECONDS", default=1)
 ORCHESTRATION_WATCHERS = ["clusters.watcher.watch"]
 ORCHESTRATION_SCHEDULES: dict[str, float] = {"palette_portal.orchestration.housekeeping.tidy_up": 60}
-# A task is only a doorbell: results, statistics, retries and schedules of django-q2 are not used; see docs/adr.
+# A task is only a doorbell: results, statistics, retries and schedules of django-q2 are unused; see docs/adr.
 Q_CLUSTER = {
     "name": "portal",
     "orm": "default",
@@ -189,9 +189,9 @@ VSPHERE_READ_TIMEOUT_SECONDS = env.float("VSPHERE_READ_TIMEOUT_SECONDS", default
 PAIRING_CODE_MINUTES = env.int("PAIRING_CODE_MINUTES", default=60)
 GATEWAY_REGISTRATION_WARNING_MINUTES = env.int("GATEWAY_REGISTRATION_WARNING_MINUTES", default=10)
 GATEWAY_HEARTBEAT_SECONDS = env.int("GATEWAY_HEARTBEAT_SECONDS", default=30)
-GATEWAY_INSTALLER_URL = env.str(
-    "GATEWAY_INSTALLER_URL", default=f"{PUBLIC_URL}/static/installer/palette-gateway-installer.ova"
-)
+# Where the gateway-installer link leads: elsewhere, or to this file, which the portal then serves.
+GATEWAY_INSTALLER_URL = env.str("GATEWAY_INSTALLER_URL", default="")
+GATEWAY_INSTALLER_FILE = env.str("GATEWAY_INSTALLER_FILE", default="")
 
 LOGGING = {
     "version": 1,

@@ -6,6 +6,7 @@ from ninja.errors import AuthenticationError, HttpError, Throttled, ValidationEr
 
 from clusters.api import router as clusters_router
 from gateways.api import router as gateways_router
+from gateways.views.download import installer_download
 from palette_portal import views
 
 # For machines: installers and nodes. Its errors are {"code", "message"} throughout.
@@ -49,6 +50,7 @@ urlpatterns = [
     path("settings/", include("palette_portal.tenants.urls")),
     path("gateways/", include("gateways.urls")),
     path("clusters/", include("clusters.urls")),
+    path("downloads/palette-gateway-installer.ova", installer_download, name="installer-download"),
     path("v1/", api.urls),
     path("django-admin/", admin.site.urls),
 ]
