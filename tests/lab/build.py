@@ -10,8 +10,27 @@ from pathlib import Path
 
 SOURCE = Path(__file__).parent / "simulator"
 GOPATH = Path("/usr/share/gocode")
-COLLECTOR = GOPATH / "src/github.com/vmware/govmomi/simulator/property_collector.go"
+LIBRARY = GOPATH / "src/github.com/vmware/govmomi/simulator"
+LISTENER = SOURCE / "library/listener.go"
 PACKAGES = "golang-go golang-github-vmware-govmomi-dev"
+
+# What the library does not do well enough for many clients at once: file -> (its text, ours).
+EDITS = {
+    "property_collector.go": (
+        # It looks for updates four times a second.
+        ("250 * time.Millisecond", "20 * time.Millisecond"),
+        # It misses what changes between the first answer and the moment it begins to listen.
+        ("\t\tapply()                // Collect current state\n", ""),
+        (
+            "\t\tctx.Map.AddHandler(pc) // Listen for create, update, delete of managed objects\n",
+            "\t\tctx.Map.AddHandler(listener(ctx, pc))\n\t\tapply()\n",
+        ),
+    ),
+    "virtual_machine.go": (
+        # It shows a machine that is being made without a name.
+        ("\tvm.Parent = &parent\n", "\tvm.Parent = &parent\n\tvm.Name = spec.Name\n"),
+    ),
+}
 
 
 class LabUnavailable(RuntimeError):
@@ -36,13 +55,13 @@ def program() -> Path:
 
 def _source_hash() -> str:
     digest = hashlib.sha256(Path(__file__).read_bytes())
-    for source in sorted(SOURCE.glob("*.go")):
+    for source in sorted(SOURCE.rglob("*.go")):
         digest.update(source.name.encode() + source.read_bytes())
     return digest.hexdigest()[:16]
 
 
 def _build(folder: Path, binary: Path) -> None:
-    if shutil.which("go") is None or not COLLECTOR.exists():
+    if shutil.which("go") is None or not LIBRARY.exists():
         raise LabUnavailable(
             f"The lab needs Go and govmomi: apt-get install {PACKAGES}. "
             "Or set VCSIM to the path of an upstream vcsim program."
@@ -63,9 +82,14 @@ def _environment(folder: Path) -> dict[str, str]:
 
 
 def _overlay(folder: Path) -> Path:
-    """The library looks for updates four times a second; built with this, it looks fifty times."""
-    quick = folder / "property_collector.go"
-    quick.write_text(COLLECTOR.read_text().replace("250 * time.Millisecond", "20 * time.Millisecond"))
+    """Files that the build takes instead of, or besides, the library's own."""
+    replaced = {str(LIBRARY / "lab_listener.go"): str(LISTENER)}
+    for name, edits in EDITS.items():
+        text = (LIBRARY / name).read_text()
+        for old, new in edits:
+            text = text.replace(old, new)
+        (folder / name).write_text(text)
+        replaced[str(LIBRARY / name)] = str(folder / name)
     overlay = folder / "overlay.json"
-    overlay.write_text(json.dumps({"Replace": {str(COLLECTOR): str(quick)}}))
+    overlay.write_text(json.dumps({"Replace": replaced}))
     return overlay

@@ -1,3 +1,4 @@
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -163,3 +164,21 @@ def test_destroyed_machine_gives_its_space_back(vcenter: VSphere) -> None:
 
     assert datastore.summary.freeSpace == before
     assert "one" not in vcenter.machines()
+
+
+def test_every_session_hears_of_its_tasks(lab: Lab) -> None:
+    names = [f"session-{number}" for number in range(8)]
+
+    with ThreadPoolExecutor(len(names)) as pool:
+        made = list(pool.map(lambda name: make_and_remove(lab, name), names))
+
+    assert made == names
+
+
+def make_and_remove(lab: Lab, name: str) -> str:
+    with lab.connect() as session:
+        vm = session.wait(session.clone(TEMPLATE, name))
+        session.wait(vm.PowerOnVM_Task())
+        made = str(session.read(vm, "name")["name"])
+        session.remove([vm._GetMoId()])
+    return made
