@@ -2,28 +2,12 @@ import argparse
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from gateways.installer.ova.archive import write_ova
-from gateways.installer.ova.descriptor import Appliance, render
-from gateways.installer.ova.disk import GIB, UnusableDisk, check_capacity, read_disk
-from gateways.installer.portal import VERSION
+from gateways.installer.ova.disk import UnusableDisk
+from gateways.installer.ova.packing import Options, pack
 
-# The size field of a ustar header holds eleven octal digits.
-_LARGEST_DISK_BYTES = 8 * GIB - 1
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
-
-
-@dataclass(frozen=True)
-class Options:
-    disk: Path
-    output: Path
-    name: str
-    version: str
-    cpus: int
-    memory_mib: int
-    disk_gib: int
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,26 +21,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def pack(options: Options) -> None:
-    disk = read_disk(options.disk)
-    check_capacity(disk, options.disk_gib)
-    if disk.size_bytes > _LARGEST_DISK_BYTES:
-        raise UnusableDisk(f"{disk.path.name} is larger than the 8 GiB that fit into an OVA.")
-    disk_file = f"{options.name}-disk1.vmdk"
-    appliance = Appliance(
-        name=options.name,
-        version=options.version,
-        cpus=options.cpus,
-        memory_mib=options.memory_mib,
-        disk_gib=options.disk_gib,
-        disk_file=disk_file,
-        disk_file_bytes=disk.size_bytes,
-    )
-    write_ova(
-        options.output, name=options.name, descriptor=render(appliance), disk_file=disk_file, disk=disk.path
-    )
-
-
 def parse_options(arguments: Sequence[str] | None) -> Options:
     parser = argparse.ArgumentParser(
         prog="python3 -m gateways.installer.ova", description="Pack the gateway installer's OVA."
@@ -65,11 +29,13 @@ def parse_options(arguments: Sequence[str] | None) -> Options:
         "--disk", type=Path, required=True, metavar="BASE.vmdk", help="a streamOptimized disk with Ubuntu"
     )
     parser.add_argument("--output", type=Path, required=True, metavar="FILE.ova")
-    parser.add_argument("--name", type=_name, default="palette-gateway-installer")
-    parser.add_argument("--version", default=VERSION)
-    parser.add_argument("--cpus", type=_positive, default=2)
-    parser.add_argument("--memory-mib", type=_positive, default=4096)
-    parser.add_argument("--disk-gib", type=_positive, default=60, help="the disk's capacity; it is checked")
+    parser.add_argument("--name", type=_name, default=Options.name)
+    parser.add_argument("--version", default=Options.version)
+    parser.add_argument("--cpus", type=_positive, default=Options.cpus)
+    parser.add_argument("--memory-mib", type=_positive, default=Options.memory_mib)
+    parser.add_argument(
+        "--disk-gib", type=_positive, default=Options.disk_gib, help="the disk's capacity; it is checked"
+    )
     return Options(**vars(parser.parse_args(arguments)))
 
 

@@ -14,6 +14,7 @@ from dataclasses import asdict
 from palette_portal.launcher.postgres import EmbeddedPostgres, PostgresFailed
 from palette_portal.launcher.processes import die_with_parent
 from palette_portal.launcher.tree import ProcessTree
+from tests.lab.demo.installer_ova import pack_installer
 from tests.lab.demo.keepsakes import Keepsakes, becomes_free, load_keepsakes, write_private
 from tests.lab.demo.options import Options, read_options
 from tests.lab.demo.programs import (
@@ -92,7 +93,11 @@ def start_database(options: Options, tree: ProcessTree) -> str:
 
 
 def environment(options: Options, keepsakes: Keepsakes, database_url: str) -> dict[str, str]:
-    return {
+    # Its disk is empty: nothing to offer for a vCenter that is not simulated.
+    installer = (
+        {"GATEWAY_INSTALLER_FILE": str(pack_installer(options.folder))} if options.with_vcenter else {}
+    )
+    return installer | {
         "DJANGO_SETTINGS_MODULE": "palette_portal.settings",
         "SECRET_KEY": keepsakes.secret_key,
         "ENCRYPTION_KEYS": keepsakes.encryption_keys,
@@ -138,6 +143,7 @@ def next_steps(vcenter: VCenterFacts | None) -> list[str]:
         "  Next: 1. Sign in as the Tenant Admin; Tenant Settings, Private Cloud Gateways, Create.",
         "        2. In another terminal, what a vSphere admin would do by hand:",
         "           make installer PAIRING_CODE=<the code that the page shows>",
+        "           (The page's installer file is real, but its disk is empty: nothing boots here.)",
         "        3. Configure the gateway in the browser with the vCenter login above.",
     ]
 
