@@ -118,11 +118,12 @@ class VCenter:
         except VSphereError as error:
             logger.info("Could not log out of %s: %s", self.server, error.sentence)
         finally:
-            self.stub.DropConnections()
+            self.stub.end()
 
     def abandon(self) -> None:
         """Forget a session that belongs to the parent process: it is still used there."""
         self.closed = True
+        self.stub.abandon()
 
 
 @contextmanager
@@ -143,6 +144,7 @@ class _Entry:
     vcenter: VCenter | None = None
     checked_at: float = 0.0
     used_at: float = 0.0
+    closed: bool = False
     refused: LoginRefused | None = None
     refused_at: float = 0.0
 
@@ -166,16 +168,23 @@ class Sessions:
     def get(self, credentials: Credentials) -> VCenter:
         self._forget_inherited()
         key = _key(credentials)
-        with self._lock:
-            entry = self._entries.setdefault(key, _Entry())
-        with entry.lock:
-            opened = self._live(entry) is None
-            vcenter = self._live(entry) or self._open(entry, credentials)
-            entry.used_at = self.clock()
+        vcenter, opened = self._get(key, credentials)
         if opened:
             self._close_superseded(key)
         self._close_idle()
         return vcenter
+
+    def _get(self, key: SessionKey, credentials: Credentials) -> tuple[VCenter, bool]:
+        """The session and whether it is new. An entry that was closed while we waited for it is not used."""
+        while True:
+            with self._lock:
+                entry = self._entries.setdefault(key, _Entry(used_at=self.clock()))
+            with entry.lock:
+                if entry.closed:
+                    continue
+                live = self._live(entry)
+                entry.used_at = self.clock()
+                return live or self._open(entry, credentials), live is None
 
     def close_all(self) -> None:
         self._forget_inherited()
@@ -244,6 +253,7 @@ def _key(credentials: Credentials) -> SessionKey:
 
 def _close(entry: _Entry) -> None:
     with entry.lock:
+        entry.closed = True
         _close_vcenter(entry)
 
 

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from palette_portal.vsphere.endpoint import Endpoint
-from palette_portal.vsphere.errors import VSphereFault
+from palette_portal.vsphere.errors import SessionExpired, VSphereFault
 from palette_portal.vsphere.faults import CONNECTION_ERRORS, translate
 from palette_portal.vsphere.trust import Timeouts, Trust, VerifiedConnection
 from palette_portal.vsphere.version import version_numbers
@@ -20,6 +20,8 @@ OLDEST_VERSION = "vim.version.version9"
 
 class Stub(SoapStubAdapter):  # type: ignore[misc]
     """One vCenter's connections and cookie. A call that finds the session ended logs in and is made again."""
+
+    pool: list[tuple[VerifiedConnection, float]]
 
     def __init__(self, endpoint: Endpoint, trust: Trust, timeouts: Timeouts) -> None:
         super().__init__(
@@ -34,6 +36,7 @@ class Stub(SoapStubAdapter):  # type: ignore[misc]
         self.scheme = self._connection
         self.log_in_again: Callable[[str], None] | None = None
         self.round_trips = 0
+        self.ended = False
         self._counting = threading.Lock()
 
     def _connection(self, **_pyvmomi_arguments: object) -> VerifiedConnection:
@@ -64,9 +67,29 @@ class Stub(SoapStubAdapter):  # type: ignore[misc]
             return self._send(mo, info, args)
 
     def _send(self, mo: Any, info: Any, args: Any) -> Any:
+        if self.ended:
+            raise SessionExpired(f"The session with {self.endpoint} was closed.")
         with self._counting:
             self.round_trips += 1
         return super().InvokeMethod(mo, info, args)
+
+    def end(self) -> None:
+        """No further call; a call in progress finishes and its connection is closed."""
+        self.ended = True
+        self.DropConnections()
+
+    def abandon(self) -> None:
+        """As end, in a forked child: the lock may be held by a thread that is not there."""
+        self.ended = True
+        for connection, _last_used in self.pool:
+            connection.close()
+        self.pool = []
+
+    def ReturnConnection(self, conn: Any) -> None:
+        if self.ended:
+            conn.close()
+        else:
+            super().ReturnConnection(conn)
 
     def _name_of(self, managed: Any) -> str:
         """Name an object for an error sentence; its id when the account may not even read the name."""

@@ -1,12 +1,15 @@
 """TLS with vCenter: every connection is verified, by a CA or by a pinned SHA-256 thumbprint."""
 
+import errno
 import hashlib
 import hmac
 import ssl
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from http.client import HTTPSConnection
 from socket import create_connection
+from typing import Any
 
 from cryptography import x509
 
@@ -29,16 +32,7 @@ class Trust:
     ca_pem: str = ""
 
     def context(self) -> ssl.SSLContext:
-        if self.thumbprint_sha256:
-            return _unverified_context()
-        try:
-            return ssl.create_default_context(cadata=self.ca_pem or None)
-        except (ssl.SSLError, ValueError) as problem:
-            raise CertificateNotTrusted(
-                "The CA certificate of the account cannot be read.",
-                "Paste it in PEM form.",
-                problem=str(problem),
-            ) from problem
+        return _unverified_context() if self.thumbprint_sha256 else _verifying_context(self.ca_pem)
 
     def accepts(self, certificate: bytes) -> bool:
         if not self.thumbprint_sha256:
@@ -55,6 +49,17 @@ class ServerCertificate:
     not_after: datetime
     trusted: bool
     problem: str
+
+
+class ConnectedSocket(ssl.SSLSocket):
+    """Closes itself when the server cut the connection before TLS began; the plain class would leak it."""
+
+    def getpeername(self) -> Any:
+        try:
+            return super().getpeername()
+        except OSError as problem:
+            self.close()
+            raise ConnectionResetError(errno.ECONNRESET, "Connection reset by peer") from problem
 
 
 class VerifiedConnection(HTTPSConnection):
@@ -111,8 +116,24 @@ def _digits(thumbprint: str) -> str:
     return thumbprint.replace(":", "").replace(" ", "").upper()
 
 
+@lru_cache(maxsize=64)
+def _verifying_context(ca_pem: str) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cadata=ca_pem or None)
+    except (ssl.SSLError, ValueError) as problem:
+        raise CertificateNotTrusted(
+            "The CA certificate of the account cannot be read.",
+            "Paste it in PEM form.",
+            problem=str(problem),
+        ) from problem
+    context.sslsocket_class = ConnectedSocket
+    return context
+
+
 def _unverified_context() -> ssl.SSLContext:
-    context = ssl.create_default_context()
+    """For looking at a certificate, and for connections whose certificate is compared with the pinned one."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.sslsocket_class = ConnectedSocket
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context

@@ -99,9 +99,19 @@ def _check_destroyable(machine: VirtualMachine) -> None:
 
 
 def _power(vcenter: VCenter, vm_moid: str, method: str, wanted: str) -> str | None:
-    machine = vcenter.managed("VirtualMachine", vm_moid)
-    state = read_one(vcenter, "VirtualMachine", vm_moid, ["runtime.powerState"]).get("runtime.powerState")
-    return None if state == wanted else moid_of(getattr(machine, method)())
+    if _power_state(vcenter, vm_moid) == wanted:
+        return None
+    try:
+        return moid_of(getattr(vcenter.managed("VirtualMachine", vm_moid), method)())
+    except InvalidState:
+        if _power_state(vcenter, vm_moid) == wanted:  # somebody was faster
+            return None
+        raise
+
+
+def _power_state(vcenter: VCenter, vm_moid: str) -> str:
+    found = read_one(vcenter, "VirtualMachine", vm_moid, ["runtime.powerState"])
+    return str(found.get("runtime.powerState", ""))
 
 
 def _reconfigure(vcenter: VCenter, vm_moid: str, spec: Any) -> str:

@@ -2,7 +2,13 @@ from collections.abc import Iterator, Sequence
 from ipaddress import ip_address
 from typing import Any
 
-from palette_portal.vsphere.errors import AmbiguousName, NameTaken, NotFound, TemplateNotFound
+from palette_portal.vsphere.errors import (
+    AmbiguousName,
+    HostUnavailable,
+    NameTaken,
+    NotFound,
+    TemplateNotFound,
+)
 from palette_portal.vsphere.inventory import plain_name
 from palette_portal.vsphere.machines.values import CloneSpec, Disk, Nic, VirtualMachine
 from palette_portal.vsphere.properties import Properties, Traversal, collect, kind_of, moid_of, read_one
@@ -55,6 +61,8 @@ def find_machine(vcenter: VCenter, spec: CloneSpec) -> VirtualMachine | None:
     namesake = find_in_folder(vcenter, spec.folder_moid, spec.name)
     if namesake is None or namesake.instance_uuid == spec.instance_uuid:
         return namesake
+    if not namesake.instance_uuid:
+        raise HostUnavailable(f"“{spec.name}” is {namesake.connection_state}: whose it is cannot be read.")
     raise NameTaken(
         f"The folder already holds another virtual machine named “{spec.name}” "
         f"(instance UUID {namesake.instance_uuid})."

@@ -15,7 +15,7 @@ from palette_portal.vsphere.errors import (
     Unreachable,
 )
 from palette_portal.vsphere.inventory import Inventory
-from palette_portal.vsphere.machines import CloneSpec, VirtualMachine
+from palette_portal.vsphere.machines import CloneSpec, VirtualMachine, acting
 from palette_portal.vsphere.session import VCenter
 from palette_portal.vsphere.tasks import read_task
 from palette_portal.vsphere.vmomi import vim
@@ -189,6 +189,26 @@ def test_second_power_on_that_was_too_late_counts_as_success(
 
     assert finish(vcenter, first).state == "success"
     assert second is None or finish(vcenter, second).state == "success"
+
+
+def test_power_on_while_somebody_else_did_it_counts_as_on(
+    lab: Lab, vcenter: VCenter, machine: VirtualMachine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish(vcenter, machines.start_power_on(vcenter, machine.moid))
+    seen = iter(["poweredOff", "poweredOn"])
+    monkeypatch.setattr(acting, "_power_state", lambda *_arguments: next(seen))
+    lab.fail("PowerOnVM_Task", "InvalidPowerState", requestedState="poweredOn", existingState="poweredOn")
+
+    assert machines.start_power_on(vcenter, machine.moid) is None
+
+
+def test_power_on_that_the_state_does_not_allow_is_told(
+    lab: Lab, vcenter: VCenter, machine: VirtualMachine
+) -> None:
+    lab.fail("PowerOnVM_Task", "InvalidPowerState", requestedState="poweredOn", existingState="suspended")
+
+    with pytest.raises(InvalidState, match="suspended, not poweredOn"):
+        machines.start_power_on(vcenter, machine.moid)
 
 
 def test_guest_address_is_read(lab: Lab, vcenter: VCenter, machine: VirtualMachine) -> None:

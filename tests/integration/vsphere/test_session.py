@@ -152,11 +152,13 @@ def test_session_used_again_at_once_costs_no_call(
 def test_closed_session_does_not_log_in_again(lab: Lab, credentials: Credentials, sessions: Sessions) -> None:
     vcenter = sessions.get(credentials)
     sessions.close_all()
+    lab.forget_calls()
 
     with pytest.raises(SessionExpired):
         read_inventory(vcenter)
 
-    assert lab.sessions() == []
+    assert not vcenter.is_alive()
+    assert lab.calls() == {}
 
 
 def test_idle_session_is_logged_out(
