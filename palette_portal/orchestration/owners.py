@@ -17,7 +17,7 @@ def is_dead(owner: str) -> bool:
     """True only when the owner surely ended: it ran where we run, and /proc does not have it any more."""
     machine, _, process = owner.partition("/")
     pid, _, start = process.partition("/")
-    if not start or machine != _machine():
+    if not machine or not start or machine != _machine():
         return False
     return _start_of(int(pid)) != start
 

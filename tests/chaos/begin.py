@@ -1,4 +1,4 @@
-"""`python -m tests.chaos.begin`: start an operation of thirty steps with fan-out; print its id."""
+"""`python -m tests.chaos.begin PLAN`: start an operation of thirty steps with fan-out; print its id."""
 
 import os
 import sys
@@ -12,7 +12,14 @@ def keys() -> list[str]:
     return ["first", *branches, "join", "then", "almost", "last"]
 
 
-def plan():
+def held():
+    """One step that keeps its worker until that is killed."""
+    from palette_portal.orchestration.steps import StepSpec
+
+    yield StepSpec("held", "held", "tests.chaos.steps.ensure_killed_once")
+
+
+def thirty_steps():
     from palette_portal.orchestration.steps import StepSpec
 
     def spec(key: str, *depends_on: str, group: str = "") -> StepSpec:
@@ -34,6 +41,7 @@ def plan():
 
 
 def main() -> None:
+    plan = {"held": held, "thirty_steps": thirty_steps}[sys.argv[1]]
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.chaos.settings")
     import django
 

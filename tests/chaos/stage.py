@@ -5,9 +5,10 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +28,15 @@ TABLES = """
 """
 
 
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """One that another user, who runs PostgreSQL, can enter; pytest's own folders are closed to others."""
+    with tempfile.TemporaryDirectory(prefix="palette-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+
+
 @dataclass
 class Program:
     name: str
@@ -38,12 +48,17 @@ class Stage:
     """`with Stage(folder) as stage`. Every process is a child of this one and dies with it."""
 
     def __init__(
-        self, folder: Path, *, workers: int = 2, dispatchers: int = 2, settings: str = "tests.chaos"
+        self,
+        folder: Path,
+        *,
+        workers: int = 2,
+        dispatchers: int = 2,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = folder
         self.postgres = EmbeddedPostgres(folder / "postgres", options=QUICK)
         self._counts = {"worker": workers, "dispatcher": dispatchers}
-        self._settings = f"{settings}.settings"
+        self._environment = dict(environment or {})
         self.programs: dict[str, Program] = {}
 
     def __enter__(self) -> "Stage":
@@ -91,13 +106,14 @@ class Stage:
         return {
             "PATH": os.environ.get("PATH", ""),
             "PYTHONPATH": str(ROOT),
-            "DJANGO_SETTINGS_MODULE": self._settings,
+            "DJANGO_SETTINGS_MODULE": "tests.chaos.settings",
             "DATABASE_URL": self.postgres.url,
             "SECRET_KEY": "chaos",
             "ENCRYPTION_KEYS": KEY,
             "STATIC_FROM_SOURCE": "1",
             "ORCHESTRATION_WORKERS": "3",
             "CHAOS_FOLDER": str(self.folder),
+            **self._environment,
         }
 
     def manage(self, *arguments: str) -> str:
@@ -109,13 +125,13 @@ class Stage:
         )
         return done.stdout.strip()
 
-    def begin_operation(self) -> str:
+    def begin_operation(self, plan: str = "thirty_steps") -> str:
         """Patient: the server may be killed at this moment. Returns the operation's id."""
         ids: list[str] = []
 
         def has_begun() -> bool:
             with suppress(subprocess.CalledProcessError):
-                ids.append(self.run([sys.executable, "-m", "tests.chaos.begin"]))
+                ids.append(self.run([sys.executable, "-m", "tests.chaos.begin", plan]))
             return bool(ids)
 
         self.wait_for(has_begun, seconds=60)

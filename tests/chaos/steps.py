@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -19,6 +20,15 @@ def ensure_thing(context: StepContext) -> Outcome:
         if not context.external_ref:
             return make(context)
         return Done(f"{context.key} is made.", write=lambda: write(context, "chaos_effect"))
+
+
+def ensure_killed_once(context: StepContext) -> Outcome:
+    write(context, "chaos_execution")
+    thing = folder() / "things" / f"{context.operation_id}-{context.key}"
+    if not thing.exists():
+        thing.touch()
+        time.sleep(3600)
+    return Done()
 
 
 def make(context: StepContext) -> Outcome:

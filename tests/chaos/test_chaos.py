@@ -9,19 +9,15 @@ import pytest
 
 from tests.chaos.begin import keys
 from tests.chaos.boundaries import BOUNDARIES, plan_kill, planned_kills
-from tests.chaos.stage import Stage
+from tests.chaos.stage import Stage, scratch_folder
 
 SECONDS = float(os.environ.get("CHAOS_SECONDS", "15"))
 RESUME_SECONDS = 15
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("chaos")
-    # PostgreSQL may run as another user, who has to get there.
-    for path in (folder, folder.parent, folder.parent.parent):
-        path.chmod(0o755)
-    with Stage(folder) as stage:
+def stage():
+    with scratch_folder() as folder, Stage(folder) as stage:
         stage.wait_for(stage.are_all_up, seconds=60)
         yield stage
 

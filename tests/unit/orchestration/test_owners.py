@@ -33,3 +33,9 @@ def test_owner_on_another_machine_is_never_called_dead():
 
 def test_owner_unknown():
     assert not owners.is_dead("")
+
+
+def test_owner_where_machines_cannot_be_told_apart_is_never_called_dead(monkeypatch):
+    monkeypatch.setattr(owners, "_machine", lambda: "")
+
+    assert not owners.is_dead("/999999/1")
