@@ -9,21 +9,23 @@ from types import FrameType, TracebackType
 
 from palette_portal.launcher.processes import signal_group
 
+Process = subprocess.Popen[bytes]
+
 END = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 RESTART_AT_ONCE = 75  # EX_TEMPFAIL: the program asks for a fresh start
 SOONEST_SECONDS, LATEST_SECONDS = 0.3, 10.0
 STEADY_SECONDS = 20.0
 
 
-def _is_ready(process: subprocess.Popen[bytes]) -> None:
+def _is_ready(process: Process) -> None:
     return None
 
 
 @dataclass(frozen=True)
 class Service:
     name: str
-    spawn: Callable[[], subprocess.Popen[bytes]]
-    wait_ready: Callable[[subprocess.Popen[bytes]], None] = _is_ready
+    spawn: Callable[[], Process]
+    wait_ready: Callable[[Process], None] = _is_ready
     stop_signal: int = signal.SIGTERM
     stop_seconds: float = 6.0
     # Services of a lower stage are stopped first: 1 uses 2.
@@ -33,7 +35,7 @@ class Service:
 @dataclass
 class _Running:
     service: Service
-    process: subprocess.Popen[bytes]
+    process: Process
     started: float = field(default_factory=time.monotonic)
     failures: int = 0
     restart_at: float | None = None
@@ -57,11 +59,12 @@ class ProcessTree:
         self.stop()
         return kind is KeyboardInterrupt
 
-    def start(self, service: Service, process: subprocess.Popen[bytes] | None = None) -> None:
+    def start(self, service: Service, process: Process | None = None) -> Process:
         """Start `service`, or take over its `process`, and wait until it is ready for use."""
         running = _Running(service, process or service.spawn())
         self._running.append(running)
         service.wait_ready(running.process)
+        return running.process
 
     def run(self) -> None:
         """Keep everything running until a signal says stop."""

@@ -24,7 +24,7 @@ from tests.lab.demo.programs import (
     postgres_service,
     web_service,
 )
-from tests.lab.demo.vcenter import VCenterFacts, start_vcenter
+from tests.lab.demo.vcenter import VCenter, VCenterFacts
 
 STARTED = time.monotonic()
 
@@ -69,19 +69,23 @@ def start_everything(options: Options, tree: ProcessTree) -> None:
     keepsakes = load_keepsakes(options.folder)
     database_url = options.database_url or start_database(options, tree)
     programs = Programs(environment=environment(options, keepsakes, database_url), logs=options.logs)
+    simulator = VCenter(tree, programs, keepsakes, options) if options.with_vcenter else None
     users = prepare_people(options, programs)
-    vcenter = None
-    if options.with_vcenter:
-        say("Starting the simulated vCenter (built once, half a minute)")
-        vcenter = start_vcenter(tree, programs, keepsakes, options)
-        if not vcenter.server.endswith(f":{keepsakes.vcenter_port}"):
-            say(f"Port {keepsakes.vcenter_port} is taken; vCenter moved to {vcenter.server} for this time")
+    vcenter = wait_for_vcenter(simulator, keepsakes) if simulator else None
     say("Starting web, workers and dispatcher")
     for service in background_services(programs):
         tree.start(service)
     tree.start(web_service(programs, port=options.port, reload=options.reload))
     write_credentials(options, users, vcenter)
     tell_what_next(options, users, vcenter)
+
+
+def wait_for_vcenter(simulator: VCenter, keepsakes: Keepsakes) -> VCenterFacts:
+    say("Starting the simulated vCenter (built once, half a minute)")
+    facts = simulator.wait_ready()
+    if not facts.server.endswith(f":{keepsakes.vcenter_port}"):
+        say(f"Port {keepsakes.vcenter_port} is taken; vCenter moved to {facts.server} for this time")
+    return facts
 
 
 def start_database(options: Options, tree: ProcessTree) -> str:

@@ -1,10 +1,8 @@
 """The demo's vCenter and its guest player. Login, certificate and machines stay."""
 
 import json
-import subprocess
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 from palette_portal.launcher.tree import ProcessTree, Service
 from tests.lab.demo.keepsakes import Keepsakes, free_port
@@ -30,39 +28,37 @@ class VCenterFacts:
         ]
 
 
-def start_vcenter(
-    tree: ProcessTree, programs: Programs, keepsakes: Keepsakes, options: Options
-) -> VCenterFacts:
-    endpoint = options.folder / "vcenter.json"
-    endpoint.unlink(missing_ok=True)
-    tree.start(simulator_service(programs, keepsakes, options, endpoint))
-    announced = json.loads(endpoint.read_text())
-    facts = VCenterFacts(
-        server=announced["server"],
-        username=announced["username"],
-        password=announced["password"],
-        sha256_thumbprint=announced["thumbprint_sha256"],
-    )
-    tree.start(guests_service(programs, facts))
-    return facts
+class VCenter:
+    """Begun early, because its first start builds the simulator; waited for when the rest is there."""
 
+    def __init__(self, tree: ProcessTree, programs: Programs, keepsakes: Keepsakes, options: Options) -> None:
+        self._tree, self._programs = tree, programs
+        self._endpoint = options.folder / "vcenter.json"
+        self._endpoint.unlink(missing_ok=True)
+        files = ["--data", str(options.folder / "vcenter"), "--endpoint", str(self._endpoint)]
+        service = programs.service(
+            "vcenter",
+            ["-m", "tests.lab", "--port", str(free_port(keepsakes.vcenter_port)), *files],
+            environment=login(keepsakes.vcenter_username, keepsakes.vcenter_password),
+        )
+        self._process = tree.start(service)
 
-def simulator_service(programs: Programs, keepsakes: Keepsakes, options: Options, endpoint: Path) -> Service:
-    def wait_ready(process: subprocess.Popen[bytes]) -> None:
+    def wait_ready(self) -> VCenterFacts:
         deadline = time.monotonic() + BUILD_AND_START_SECONDS
-        while not endpoint.exists():
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise NotReady(f"The simulated vCenter did not start:\n{programs.log('vcenter').read_text()}")
+        while not self._endpoint.exists():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                log = self._programs.log("vcenter").read_text()
+                raise NotReady(f"The simulated vCenter did not start:\n{log}")
             time.sleep(0.1)
-
-    port = free_port(keepsakes.vcenter_port)
-    files = ["--data", str(options.folder / "vcenter"), "--endpoint", str(endpoint)]
-    return programs.service(
-        "vcenter",
-        ["-m", "tests.lab", "--port", str(port), *files],
-        environment=login(keepsakes.vcenter_username, keepsakes.vcenter_password),
-        wait_ready=wait_ready,
-    )
+        announced = json.loads(self._endpoint.read_text())
+        facts = VCenterFacts(
+            server=announced["server"],
+            username=announced["username"],
+            password=announced["password"],
+            sha256_thumbprint=announced["thumbprint_sha256"],
+        )
+        self._tree.start(guests_service(self._programs, facts))
+        return facts
 
 
 def guests_service(programs: Programs, facts: VCenterFacts) -> Service:
