@@ -102,7 +102,12 @@ LOGIN_REDIRECT_URL = "/"
 
 # Sign-in by e-mail; accounts are made by Tenant Admins. Rate limits count in the cache, which is a table.
 ACCOUNT_ADAPTER = "palette_portal.tenants.sign_in.Adapter"
-ACCOUNT_FORMS = {"login": "palette_portal.tenants.sign_in.SignInForm"}
+ACCOUNT_FORMS = {
+    "login": "palette_portal.tenants.sign_in.SignInForm",
+    "change_password": "palette_portal.tenants.sign_in.PasswordChangeForm",
+    "reset_password": "palette_portal.tenants.sign_in.PasswordResetForm",
+    "reset_password_from_key": "palette_portal.tenants.sign_in.PasswordSetForm",
+}
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None

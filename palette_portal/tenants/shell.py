@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.functional import SimpleLazyObject, cached_property
 
 from palette_portal.tenants.models import Project, User
@@ -66,16 +66,12 @@ class Shell:
 
     def _links(self, group: Group) -> list[Link]:
         allowed = (entry for entry in group.entries if can_somewhere(self.user, entry.permission))
-        return [link for entry in allowed if (link := self._link(entry))]
+        return [self._link(entry) for entry in allowed]
 
-    def _link(self, entry: Entry) -> Link | None:
-        """None for a page that this installation does not have."""
-        try:
-            href = reverse(entry.url_name)
-        except NoReverseMatch:
-            return None
+    def _link(self, entry: Entry) -> Link:
         match = self.request.resolver_match
-        return Link(entry.label, entry.icon, href, bool(match and match.view_name.startswith(entry.pages)))
+        is_current = match is not None and match.view_name.startswith(entry.pages)
+        return Link(entry.label, entry.icon, reverse(entry.url_name), is_current)
 
     @cached_property
     def projects(self) -> list[Project]:

@@ -4,7 +4,12 @@ from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.auth_backends import AuthenticationBackend
-from allauth.account.forms import LoginForm
+from allauth.account.forms import (
+    ChangePasswordForm,
+    LoginForm,
+    ResetPasswordForm,
+    ResetPasswordKeyForm,
+)
 from django.db import transaction
 from django.http import HttpRequest
 
@@ -38,14 +43,38 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
                 )
 
 
-class SignInForm(LoginForm):  # type: ignore[misc]
-    """allauth's form with our words, and without placeholders that repeat the labels."""
+class PlainLabels:
+    """allauth's forms with labels in our spelling, and without placeholders that repeat them."""
+
+    fields: dict[str, Any]
+    labels: dict[str, str] = {}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["login"].label = "E-mail"
-        self.fields["password"].help_text = ""
-        for field in self.fields.values():
+        for name, field in self.fields.items():
             field.widget.attrs.pop("placeholder", None)
-        if "remember" in self.fields:
-            self.fields["remember"].label = "Keep me signed in"
+            field.label = self.labels.get(name, field.label)
+
+
+class SignInForm(PlainLabels, LoginForm):  # type: ignore[misc]
+    labels = {"login": "E-mail", "remember": "Keep me signed in"}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["password"].help_text = ""
+
+
+class PasswordChangeForm(PlainLabels, ChangePasswordForm):  # type: ignore[misc]
+    labels = {
+        "oldpassword": "Current password",
+        "password1": "New password",
+        "password2": "New password again",
+    }
+
+
+class PasswordResetForm(PlainLabels, ResetPasswordForm):  # type: ignore[misc]
+    labels = {"email": "E-mail"}
+
+
+class PasswordSetForm(PlainLabels, ResetPasswordKeyForm):  # type: ignore[misc]
+    labels = {"password1": "New password", "password2": "New password again"}
