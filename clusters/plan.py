@@ -37,7 +37,7 @@ def provision_plan(
 def _preparation(cluster: Cluster) -> list[StepSpec]:
     static = cluster.address_allocation == AddressAllocation.STATIC
     claim = _step(
-        ADDRESSES_CLAIMED, "Claim IP addresses", "preparation.ensure_addresses_claimed", [PLACEMENT_VALID]
+        ADDRESSES_CLAIMED, "Claim IP addresses", "preparation.ensure_addresses_claimed", [ACCOUNT_VALID]
     )
     return [
         _step(ACCOUNT_VALID, "Validate cloud account", "preparation.ensure_account_valid"),

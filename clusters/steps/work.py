@@ -23,6 +23,8 @@ from palette_portal.vsphere.tasks import read_task
 TASK_REFERENCE = "vsphere-task"
 # The watcher rings long before; this is for the case that it is gone.
 SAFETY_SECONDS = 10
+# Short tasks are over before the watcher has seen them begin.
+FIRST_LOOK_SECONDS = 0.3
 
 StepFunction = Callable[[StepContext], Outcome]
 
@@ -64,23 +66,23 @@ class Work:
         kind, _, rest = self.context.external_ref.partition(":")
         if kind != TASK_REFERENCE:
             return None
-        return self._look_at(rest.partition(":")[2], message)
+        return self._look_at(rest.partition(":")[2], message, SAFETY_SECONDS)
 
     def follow(self, task_moid: str | None, message: str) -> Wait | None:
         """Remember a task just started, then the same as `open_task`."""
         if task_moid is None:
             return None
         self.context.keep_reference(self._reference(task_moid))
-        return self._look_at(task_moid, message)
+        return self._look_at(task_moid, message, FIRST_LOOK_SECONDS)
 
-    def _look_at(self, task_moid: str, message: str) -> Wait | None:
+    def _look_at(self, task_moid: str, message: str, look_again_seconds: float) -> Wait | None:
         try:
             task = read_task(self.vcenter, task_moid)
         except NotFound:
             return None
         if not task.is_over:
             reference = self._reference(task_moid)
-            return Wait(SAFETY_SECONDS, message, external_ref=reference, progress=task.progress)
+            return Wait(look_again_seconds, message, external_ref=reference, progress=task.progress)
         if task.error is not None:
             self.context.keep_reference("")
             raise task.error

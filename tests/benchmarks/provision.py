@@ -1,8 +1,8 @@
-"""Wall time of provisioning a 3-node gateway, divided by the critical path of vCenter's and the guests' delays.
+"""Wall time of provisioning a 3-node gateway ÷ the critical path of vCenter's and the guests' delays.
 
-Everything runs as in production, from nothing: PostgreSQL, web, workers, dispatcher, the lab's vCenter and its
-guests. Clones take 3 s and run side by side; then each of the three masters in turn is powered on (1 s) and
-boots (3 s), for a node joins when the one before it has joined.
+Everything runs as in production, from nothing: PostgreSQL, web, workers, dispatcher, the lab's vCenter and
+its guests. Clones take 3 s and run side by side; then each of the three masters in turn is powered on (1 s)
+and boots (3 s), for a node joins when the one before it has joined. Measured from Confirm to Running.
 """
 
 import os
@@ -50,8 +50,8 @@ class Result:
 def measure() -> Result:
     with stack() as lab:
         operation = provision(lab)
-        assert operation.finished_at
-        wall = (operation.finished_at - operation.created_at).total_seconds()
+        running_at = operation.steps.get(key="cluster-running").finished_at
+        wall = (running_at - operation.created_at).total_seconds()
         return Result(wall / CRITICAL_SECONDS, "ratio", report(operation, wall))
 
 
