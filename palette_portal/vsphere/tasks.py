@@ -1,13 +1,12 @@
 """vSphere tasks: what became of one, and finding one whose id was lost between starting and storing it."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from palette_portal.vsphere.errors import NotFound, VSphereError
+from palette_portal.vsphere.errors import VSphereError
 from palette_portal.vsphere.faults import translate
-from palette_portal.vsphere.properties import Properties, collect, moid_of, read_one
+from palette_portal.vsphere.properties import Properties, Traversal, collect, moid_of, read_one
 from palette_portal.vsphere.session import VCenter
 from palette_portal.vsphere.vmomi import vim
 
@@ -15,6 +14,7 @@ TaskState = Literal["queued", "running", "success", "error"]
 
 TASK_PATHS = ("info.state", "info.progress", "info.error", "info.result")
 RECENT_PATHS = (*TASK_PATHS, "info.entity", "info.descriptionId", "info.eventChainId", "info.queueTime")
+MOST_EVENTS = 1000  # servers that cannot filter by chain answer with a page of all clones
 CLONE_DESCRIPTIONS = {"VirtualMachine.clone", "VirtualMachine.cloneVm"}
 
 
@@ -33,7 +33,7 @@ class VSphereTask:
 
 @dataclass(frozen=True)
 class RecentClone:
-    """A clone task that vCenter still lists; `machine_moid` once it succeeded."""
+    """A clone task that vCenter lists among the recent ones."""
 
     task: VSphereTask
     queued_at: datetime
@@ -73,37 +73,34 @@ def cancel_task(vcenter: VCenter, task_moid: str) -> bool:
 
 
 def find_recent_clone(vcenter: VCenter, template_moid: str, name: str) -> RecentClone | None:
-    """The newest clone of this template into a machine of this name that vCenter still lists.
+    """The clone of this template into a machine of this name that is still under way, if there is one.
 
     A task does not say the new machine's name; the event that vCenter wrote when it began does.
     """
     for found in sorted(_clones_of(vcenter, template_moid), key=_queued_at, reverse=True):
+        task = task_from(found, server=vcenter.server)
         chain = found.get("info.eventChainId", 0)
-        if chain and name in _clone_names(vcenter, chain):
-            return RecentClone(task_from(found, server=vcenter.server), _queued_at(found))
+        if not task.is_over and chain and name in _clone_names(vcenter, chain):
+            return RecentClone(task, _queued_at(found))
     return None
 
 
-def _clones_of(vcenter: VCenter, template_moid: str) -> Iterator[Properties]:
-    for task_moid in _recent_task_moids(vcenter, template_moid):
-        try:
-            found = read_one(vcenter, "Task", task_moid, RECENT_PATHS)
-        except NotFound:
-            continue
-        is_clone = found.get("info.descriptionId") in CLONE_DESCRIPTIONS
-        if is_clone and found.moid_at("info.entity") == template_moid:
-            yield found
-
-
-def _recent_task_moids(vcenter: VCenter, template_moid: str) -> tuple[str, ...]:
-    starts = [vcenter.content.taskManager, vcenter.managed("VirtualMachine", template_moid)]
-    wanted = {"TaskManager": ["recentTask"], "VirtualMachine": ["recentTask"]}
-    moids = [moid for found in collect(vcenter, starts, wanted) for moid in found.moids_at("recentTask")]
-    return tuple(dict.fromkeys(moids))
+def _clones_of(vcenter: VCenter, template_moid: str) -> list[Properties]:
+    template = vcenter.managed("VirtualMachine", template_moid)
+    starts = [vcenter.content.taskManager, template]
+    recent = [Traversal("TaskManager", "recentTask"), Traversal("VirtualMachine", "recentTask")]
+    return [
+        found
+        for found in collect(vcenter, starts, {"Task": RECENT_PATHS}, recent)
+        if found.get("info.descriptionId") in CLONE_DESCRIPTIONS
+        and found.moid_at("info.entity") == template_moid
+    ]
 
 
 def _clone_names(vcenter: VCenter, chain: int) -> set[str]:
-    criteria = vim.event.EventFilterSpec(eventChainId=chain, eventTypeId=["VmBeingClonedEvent"])
+    criteria = vim.event.EventFilterSpec(
+        eventChainId=chain, eventTypeId=["VmBeingClonedEvent"], maxCount=MOST_EVENTS
+    )
     events = vcenter.content.eventManager.QueryEvents(criteria)
     return {event.destName for event in events if event.chainId == chain}
 
