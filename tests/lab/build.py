@@ -78,7 +78,8 @@ def _build(folder: Path, binary: Path) -> None:
 
 def _environment(folder: Path) -> dict[str, str]:
     go = {"GO111MODULE": "off", "GOPATH": str(GOPATH), "GOFLAGS": ""}
-    return os.environ | go | {"GOCACHE": os.environ.get("GOCACHE", str(folder / "go-cache"))}
+    has_cache = os.environ.keys() & {"HOME", "XDG_CACHE_HOME", "GOCACHE"}
+    return os.environ | go | ({} if has_cache else {"GOCACHE": str(folder / "go-cache")})
 
 
 def _overlay(folder: Path) -> Path:
