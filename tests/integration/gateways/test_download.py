@@ -96,6 +96,23 @@ def test_download_that_is_known_already(client: Client, ova: Path) -> None:
     assert client.get(URL, headers={"If-None-Match": etag}).status_code == 304
 
 
+def test_downloads_leave_threads_for_the_pages(client: Client, ova: Path) -> None:
+    slow = [client.get(URL) for _ in range(4)]
+
+    refused = client.get(URL)
+    asked_only = client.head(URL)
+    first = body(slow.pop())
+    admitted = client.get(URL)
+
+    assert (refused.status_code, refused["Retry-After"]) == (503, "60")
+    assert asked_only.status_code == 200
+    assert (first, admitted.status_code) == (CONTENT, 200)
+    for response in [*slow, admitted]:
+        response.close()
+    for _ in range(5):
+        assert body(client.get(URL)) == CONTENT
+
+
 def test_download_by_post_is_refused(client: Client, ova: Path) -> None:
     assert client.post(URL).status_code == 405
 
