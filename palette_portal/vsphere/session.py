@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from multiprocessing.util import Finalize
 from typing import Any, Self
 
 from palette_portal.vsphere.endpoint import Endpoint, parse_server
@@ -161,6 +162,7 @@ class Sessions:
         self._entries: dict[SessionKey, _Entry] = {}
         self._lock = threading.Lock()
         self._pid = os.getpid()
+        self._closes_at_exit = False
 
     def configure(self, *, connect_seconds: float, read_seconds: float) -> None:
         self.timeouts = Timeouts(connect_seconds, read_seconds)
@@ -221,6 +223,7 @@ class Sessions:
     def _open(self, entry: _Entry, credentials: Credentials) -> VCenter:
         if entry.refused and self.clock() - entry.refused_at < REFUSED_FOR_SECONDS:
             raise LoginRefused(entry.refused.sentence, entry.refused.hint)
+        self._close_at_exit()
         try:
             entry.vcenter = VCenter(credentials, self.timeouts).open()
         except LoginRefused as refused:
@@ -228,6 +231,12 @@ class Sessions:
             raise
         entry.refused, entry.checked_at = None, self.clock()
         return entry.vcenter
+
+    def _close_at_exit(self) -> None:
+        """Unlike atexit, this also runs at the end of multiprocessing's children: the workers."""
+        if not self._closes_at_exit:
+            self._closes_at_exit = True
+            Finalize(None, self.close_all, exitpriority=1)
 
     def _close_superseded(self, key: SessionKey) -> None:
         """A new password logged in, so sessions made with an older one end."""

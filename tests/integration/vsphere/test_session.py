@@ -208,10 +208,9 @@ def test_refused_password_is_not_sent_again_for_a_while(
 def _use_in_child(sessions: Sessions, credentials: Credentials, answer) -> None:
     vcenter = sessions.get(credentials)
     answer.send((vcenter.stub.cookie, vcenter.is_alive()))
-    sessions.close_all()
 
 
-def test_fork_gets_a_session_of_its_own_and_leaves_the_parents(
+def test_fork_gets_a_session_of_its_own_logs_it_out_at_its_end_and_leaves_the_parents(
     lab: Lab, credentials: Credentials, sessions: Sessions
 ) -> None:
     vcenter = sessions.get(credentials)
