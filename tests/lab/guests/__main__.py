@@ -9,7 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from tests.lab import build
-from tests.lab.guests.faults import Fault
+from tests.lab.guests.faults import Fault, Faults
 from tests.lab.guests.network import DEFAULT_RANGE
 from tests.lab.guests.pace import Pace
 from tests.lab.guests.player import Guests
@@ -25,12 +25,22 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--dhcp-range", default=DEFAULT_RANGE, metavar="FIRST-LAST")
     names = ", ".join(fault.value for fault in Fault)
     parser.add_argument(
-        "--fault", action="append", default=[], metavar="NAME[:VM-PATTERN[:TIMES]]", help=f"one of {names}"
+        "--fault",
+        action="append",
+        default=[],
+        type=fault,
+        metavar="NAME[:VM-PATTERN[:TIMES]]",
+        help=f"one of {names}",
     )
     for one in fields(Pace):
         option = f"--{one.name.replace('_', '-')}"
         parser.add_argument(option, type=float, default=one.default, metavar="SECONDS")
     return parser.parse_args()
+
+
+def fault(text: str) -> str:
+    Faults((text,))
+    return text
 
 
 def say(line: str) -> None:
