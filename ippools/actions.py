@@ -222,7 +222,7 @@ def _parse_addresses(values: PoolValues) -> AddressRange:
 def _parse(field: str, text: str, *, subnet: bool = False) -> None:
     try:
         if subnet:
-            ipaddress.ip_network(text)
+            ipaddress.ip_network(text if "/" in text else "")
         else:
             ipaddress.ip_address(text)
     except ValueError:
