@@ -36,14 +36,17 @@ def head_context(cluster: Cluster) -> dict[str, Any]:
 
 
 def overview_context(cluster: Cluster, *, retry_denied: str) -> dict[str, Any]:
-    pools = list(cluster.machine_pools.select_related("ip_pool").prefetch_related("placements"))
     return {
         **head_context(cluster),
+        **summary_context(cluster),
         "machines": machines_of(cluster),
-        "pools": pools,
-        "placement": _first_placement(pools),
         "retry_denied": retry_denied,
     }
+
+
+def summary_context(cluster: Cluster) -> dict[str, Any]:
+    pools = list(cluster.machine_pools.select_related("ip_pool").prefetch_related("placements"))
+    return {"cluster": cluster, "pools": pools, "placement": _first_placement(pools)}
 
 
 def machines_of(cluster: Cluster) -> QuerySet[Machine]:

@@ -6,7 +6,14 @@ from uuid import UUID
 
 from django.template.loader import render_to_string
 
-from clusters.details import EventFilter, events_after, head_context, machines_of, progress_of_cluster
+from clusters.details import (
+    EventFilter,
+    events_after,
+    head_context,
+    machines_of,
+    progress_of_cluster,
+    summary_context,
+)
 from clusters.models import Cluster
 from clusters.views.loading import reason_against_change
 from palette_portal.orchestration.changes import Change
@@ -55,7 +62,7 @@ class _Page:
                 "progress": progress_of_cluster(cluster),
                 "retry_denied": self.retry_denied,
             }
-            messages.append(_patch("clusters/_steps.html", context))
+            messages += [_patch("clusters/_steps.html", context), _summary(cluster)]
         return [*messages, *self._machines(cluster)]
 
     def log_after(self, number: int) -> list[Message]:
@@ -75,7 +82,7 @@ class _Page:
         step = Step.objects.of(cluster.subject).filter(pk=step_id).first()
         if self.tab == "overview" and step is not None:
             context = {"cluster": cluster, "shown": ShownStep(step), "retry_denied": self.retry_denied}
-            messages.append(_patch("clusters/_step.html", context))
+            messages += [_patch("clusters/_step.html", context), _summary(cluster)]
         return [*messages, *self._machines(cluster)]
 
     def _machines(self, cluster: Cluster) -> list[Message]:
@@ -86,6 +93,10 @@ class _Page:
 
     def _cluster(self) -> Cluster:
         return Cluster.objects.select_related("gateway", "cloud_account").get(pk=self.cluster_id)
+
+
+def _summary(cluster: Cluster) -> Message:
+    return _patch("clusters/_summary.html", summary_context(cluster))
 
 
 def _patch(template: str, context: Mapping[str, object]) -> Message:

@@ -146,7 +146,7 @@ def _own_note(step: Step, outcome: Outcome) -> tuple[Note, ...]:
     """What the log says when the step gives no notes: its end, and a failure unless it is the same again."""
     match outcome:
         case Done(message=message) if message:
-            return (_note(step, Severity.INFO, "StepDone", message),)
+            return (_note(step, Severity.INFO, "StepDone", f"{step.title}: {message}"),)
         case Failed() if (outcome.reason, outcome.message) != (step.reason, step.message):
             severity = Severity.ERROR if outcome.retry is Retry.SLOWLY else Severity.WARNING
             return (_note(step, severity, outcome.reason, outcome.message),)
@@ -154,7 +154,9 @@ def _own_note(step: Step, outcome: Outcome) -> tuple[Note, ...]:
 
 
 def _note(step: Step, severity: Severity, reason: str, message: str) -> Note:
-    return Note(severity, reason, message, object_kind="step", object_name=step.title)
+    """About the machine whose step it is, else about the subject itself."""
+    kind, name = ("machine", step.group) if step.group else ("", step.operation.subject_name)
+    return Note(severity, reason, message, object_kind=kind, object_name=name)
 
 
 def _change(operation: Operation, step: Step) -> Change:
