@@ -12,155 +12,355 @@ import palette_portal.encryption
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('gateways', '0001_gateways'),
-        ('ippools', '0001_pools_and_claims'),
-        ('tenants', '0002_cache_table'),
+        ("gateways", "0001_gateways"),
+        ("ippools", "0001_pools_and_claims"),
+        ("tenants", "0002_cache_table"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Cluster',
+            name="Cluster",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('purpose', models.CharField(choices=[('gateway', 'Gateway cluster'), ('tenant', 'Tenant cluster')], max_length=8)),
-                ('name', models.CharField(max_length=63)),
-                ('state', models.CharField(choices=[('Pending', 'Pending'), ('Provisioning', 'Provisioning'), ('Running', 'Running'), ('Deleting', 'Deleting'), ('Deleted', 'Deleted')], default='Pending', max_length=16)),
-                ('health', models.CharField(choices=[('Healthy', 'Healthy'), ('Unhealthy', 'Unhealthy'), ('Unknown', 'Unknown')], default='Unknown', max_length=16)),
-                ('kubernetes_version', models.CharField(max_length=32)),
-                ('image_template', models.CharField(max_length=80)),
-                ('image_folder', models.CharField(default='spectro-templates', max_length=255)),
-                ('datacenter_moid', models.CharField(max_length=64)),
-                ('datacenter_name', models.CharField(max_length=255)),
-                ('folder_moid', models.CharField(max_length=64)),
-                ('folder_name', models.CharField(max_length=255)),
-                ('ssh_keys', django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), blank=True, default=list, size=None)),
-                ('ntp_servers', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=255), blank=True, default=list, size=None)),
-                ('address_allocation', models.CharField(choices=[('static', 'Static IP'), ('dhcp', 'DHCP')], max_length=8)),
-                ('endpoint_host', models.CharField(blank=True, max_length=255)),
-                ('pod_cidr', models.CharField(max_length=43)),
-                ('service_cidr', models.CharField(max_length=43)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('running_at', models.DateTimeField(blank=True, null=True)),
-                ('deleted_at', models.DateTimeField(blank=True, null=True)),
-                ('cloud_account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='clusters', to='gateways.cloudaccount')),
-                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('gateway', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='clusters', to='gateways.privatecloudgateway')),
-                ('project', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='clusters', to='tenants.project')),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='clusters', to='tenants.tenant')),
+                (
+                    "id",
+                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+                ),
+                (
+                    "purpose",
+                    models.CharField(
+                        choices=[("gateway", "Gateway cluster"), ("tenant", "Tenant cluster")], max_length=8
+                    ),
+                ),
+                ("name", models.CharField(max_length=63)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("Pending", "Pending"),
+                            ("Provisioning", "Provisioning"),
+                            ("Running", "Running"),
+                            ("Deleting", "Deleting"),
+                            ("Deleted", "Deleted"),
+                        ],
+                        default="Pending",
+                        max_length=16,
+                    ),
+                ),
+                (
+                    "health",
+                    models.CharField(
+                        choices=[("Healthy", "Healthy"), ("Unhealthy", "Unhealthy"), ("Unknown", "Unknown")],
+                        default="Unknown",
+                        max_length=16,
+                    ),
+                ),
+                ("kubernetes_version", models.CharField(max_length=32)),
+                ("image_template", models.CharField(max_length=80)),
+                ("image_folder", models.CharField(default="spectro-templates", max_length=255)),
+                ("datacenter_moid", models.CharField(max_length=64)),
+                ("datacenter_name", models.CharField(max_length=255)),
+                ("folder_moid", models.CharField(max_length=64)),
+                ("folder_name", models.CharField(max_length=255)),
+                (
+                    "ssh_keys",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.TextField(), blank=True, default=list, size=None
+                    ),
+                ),
+                (
+                    "ntp_servers",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=255), blank=True, default=list, size=None
+                    ),
+                ),
+                (
+                    "address_allocation",
+                    models.CharField(choices=[("static", "Static IP"), ("dhcp", "DHCP")], max_length=8),
+                ),
+                ("endpoint_host", models.CharField(blank=True, max_length=255)),
+                ("pod_cidr", models.CharField(max_length=43)),
+                ("service_cidr", models.CharField(max_length=43)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("running_at", models.DateTimeField(blank=True, null=True)),
+                ("deleted_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "cloud_account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="clusters",
+                        to="gateways.cloudaccount",
+                    ),
+                ),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "gateway",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="clusters",
+                        to="gateways.privatecloudgateway",
+                    ),
+                ),
+                (
+                    "project",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="clusters",
+                        to="tenants.project",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="clusters",
+                        to="tenants.tenant",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-created_at'],
+                "ordering": ["-created_at"],
             },
         ),
         migrations.CreateModel(
-            name='ClusterSecrets',
+            name="ClusterSecrets",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('pki', palette_portal.encryption.EncryptedTextField()),
-                ('admin_kubeconfig', palette_portal.encryption.EncryptedTextField()),
-                ('bootstrap_token', palette_portal.encryption.EncryptedTextField()),
-                ('certificates_expire_at', models.DateTimeField()),
-                ('cluster', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='secrets', to='clusters.cluster')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("pki", palette_portal.encryption.EncryptedTextField()),
+                ("admin_kubeconfig", palette_portal.encryption.EncryptedTextField()),
+                ("bootstrap_token", palette_portal.encryption.EncryptedTextField()),
+                ("certificates_expire_at", models.DateTimeField()),
+                (
+                    "cluster",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="secrets",
+                        to="clusters.cluster",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='MachinePool',
+            name="MachinePool",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=63)),
-                ('role', models.CharField(choices=[('control-plane', 'Master Pool'), ('worker', 'Worker Pool')], max_length=16)),
-                ('size', models.PositiveSmallIntegerField()),
-                ('num_cpus', models.PositiveSmallIntegerField()),
-                ('memory_mib', models.PositiveIntegerField()),
-                ('disk_gib', models.PositiveIntegerField()),
-                ('cluster', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='machine_pools', to='clusters.cluster')),
-                ('ip_pool', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='machine_pools', to='ippools.ippool')),
+                (
+                    "id",
+                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+                ),
+                ("name", models.CharField(max_length=63)),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[("control-plane", "Master Pool"), ("worker", "Worker Pool")], max_length=16
+                    ),
+                ),
+                ("size", models.PositiveSmallIntegerField()),
+                ("num_cpus", models.PositiveSmallIntegerField()),
+                ("memory_mib", models.PositiveIntegerField()),
+                ("disk_gib", models.PositiveIntegerField()),
+                (
+                    "cluster",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="machine_pools",
+                        to="clusters.cluster",
+                    ),
+                ),
+                (
+                    "ip_pool",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="machine_pools",
+                        to="ippools.ippool",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['role', 'name'],
+                "ordering": ["role", "name"],
             },
         ),
         migrations.CreateModel(
-            name='Placement',
+            name="Placement",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('zone', models.CharField(blank=True, max_length=80)),
-                ('compute_cluster_moid', models.CharField(max_length=64)),
-                ('compute_cluster_name', models.CharField(max_length=255)),
-                ('resource_pool_moid', models.CharField(max_length=64)),
-                ('resource_pool_name', models.CharField(max_length=255)),
-                ('datastore_moid', models.CharField(max_length=64)),
-                ('datastore_name', models.CharField(max_length=255)),
-                ('network_moid', models.CharField(max_length=64)),
-                ('network_name', models.CharField(max_length=255)),
-                ('pool', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='placements', to='clusters.machinepool')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("zone", models.CharField(blank=True, max_length=80)),
+                ("compute_cluster_moid", models.CharField(max_length=64)),
+                ("compute_cluster_name", models.CharField(max_length=255)),
+                ("resource_pool_moid", models.CharField(max_length=64)),
+                ("resource_pool_name", models.CharField(max_length=255)),
+                ("datastore_moid", models.CharField(max_length=64)),
+                ("datastore_name", models.CharField(max_length=255)),
+                ("network_moid", models.CharField(max_length=64)),
+                ("network_name", models.CharField(max_length=255)),
+                (
+                    "pool",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="placements",
+                        to="clusters.machinepool",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['pk'],
+                "ordering": ["pk"],
             },
         ),
         migrations.CreateModel(
-            name='Machine',
+            name="Machine",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('index', models.PositiveSmallIntegerField()),
-                ('name', models.CharField(max_length=80)),
-                ('state', models.CharField(choices=[('Pending', 'Pending'), ('Provisioning', 'Provisioning'), ('Provisioned', 'Provisioned'), ('Running', 'Running'), ('Deleting', 'Deleting'), ('Deleted', 'Deleted'), ('Failed', 'Failed'), ('Unknown', 'Unknown')], default='Pending', max_length=16)),
-                ('moid', models.CharField(blank=True, max_length=64)),
-                ('bios_uuid', models.CharField(blank=True, max_length=36)),
-                ('mac_address', models.CharField(blank=True, max_length=17)),
-                ('host_name', models.CharField(blank=True, max_length=255)),
-                ('ip_address', models.GenericIPAddressField(blank=True, null=True)),
-                ('kubelet_version', models.CharField(blank=True, max_length=32)),
-                ('report_token_hash', models.CharField(blank=True, max_length=64)),
-                ('phase', models.CharField(blank=True, max_length=24)),
-                ('phase_message', models.TextField(blank=True)),
-                ('last_report_at', models.DateTimeField(blank=True, null=True)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('running_at', models.DateTimeField(blank=True, null=True)),
-                ('cluster', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='machines', to='clusters.cluster')),
-                ('pool', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='machines', to='clusters.machinepool')),
-                ('placement', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='clusters.placement')),
+                (
+                    "id",
+                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+                ),
+                ("index", models.PositiveSmallIntegerField()),
+                ("name", models.CharField(max_length=80)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("Pending", "Pending"),
+                            ("Provisioning", "Provisioning"),
+                            ("Provisioned", "Provisioned"),
+                            ("Running", "Running"),
+                            ("Deleting", "Deleting"),
+                            ("Deleted", "Deleted"),
+                            ("Failed", "Failed"),
+                            ("Unknown", "Unknown"),
+                        ],
+                        default="Pending",
+                        max_length=16,
+                    ),
+                ),
+                ("moid", models.CharField(blank=True, max_length=64)),
+                ("bios_uuid", models.CharField(blank=True, max_length=36)),
+                ("mac_address", models.CharField(blank=True, max_length=17)),
+                ("host_name", models.CharField(blank=True, max_length=255)),
+                ("ip_address", models.GenericIPAddressField(blank=True, null=True)),
+                ("kubelet_version", models.CharField(blank=True, max_length=32)),
+                ("report_token_hash", models.CharField(blank=True, max_length=64)),
+                ("phase", models.CharField(blank=True, max_length=24)),
+                ("phase_message", models.TextField(blank=True)),
+                ("last_report_at", models.DateTimeField(blank=True, null=True)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("running_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "cluster",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="machines",
+                        to="clusters.cluster",
+                    ),
+                ),
+                (
+                    "pool",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="machines",
+                        to="clusters.machinepool",
+                    ),
+                ),
+                (
+                    "placement",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="clusters.placement"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['pool', 'index'],
+                "ordering": ["pool", "index"],
             },
         ),
         migrations.AddConstraint(
-            model_name='cluster',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('project', None), ('purpose', 'gateway')), models.Q(('project__isnull', False), ('purpose', 'tenant')), _connector='OR'), name='cluster_project_unless_gateway'),
+            model_name="cluster",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("project", None), ("purpose", "gateway")),
+                    models.Q(("project__isnull", False), ("purpose", "tenant")),
+                    _connector="OR",
+                ),
+                name="cluster_project_unless_gateway",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='cluster',
-            constraint=models.UniqueConstraint(condition=models.Q(('purpose', 'gateway'), models.Q(('state', 'Deleted'), _negated=True)), fields=('gateway',), name='cluster_one_body_per_gateway'),
+            model_name="cluster",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("purpose", "gateway"), models.Q(("state", "Deleted"), _negated=True)),
+                fields=("gateway",),
+                name="cluster_one_body_per_gateway",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='cluster',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'Deleted'), _negated=True), fields=('tenant', 'project', 'name'), name='cluster_name_unique_in_scope', nulls_distinct=False),
+            model_name="cluster",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state", "Deleted"), _negated=True),
+                fields=("tenant", "project", "name"),
+                name="cluster_name_unique_in_scope",
+                nulls_distinct=False,
+            ),
         ),
         migrations.AddConstraint(
-            model_name='cluster',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('deleted_at__isnull', False), ('state', 'Deleted')), models.Q(models.Q(('state', 'Deleted'), _negated=True), ('deleted_at', None)), _connector='OR'), name='cluster_deleted_with_time'),
+            model_name="cluster",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("deleted_at__isnull", False), ("state", "Deleted")),
+                    models.Q(models.Q(("state", "Deleted"), _negated=True), ("deleted_at", None)),
+                    _connector="OR",
+                ),
+                name="cluster_deleted_with_time",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='machinepool',
-            constraint=models.UniqueConstraint(fields=('cluster', 'name'), name='machine_pool_name_unique_in_cluster'),
+            model_name="machinepool",
+            constraint=models.UniqueConstraint(
+                fields=("cluster", "name"), name="machine_pool_name_unique_in_cluster"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='machinepool',
-            constraint=models.UniqueConstraint(condition=models.Q(('role', 'control-plane')), fields=('cluster',), name='machine_pool_one_control_plane'),
+            model_name="machinepool",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("role", "control-plane")),
+                fields=("cluster",),
+                name="machine_pool_one_control_plane",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='machinepool',
-            constraint=models.CheckConstraint(condition=models.Q(('role', 'worker'), ('size__in', [1, 3, 5]), _connector='OR'), name='machine_pool_control_plane_1_3_5'),
+            model_name="machinepool",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("role", "worker"), ("size__in", [1, 3, 5]), _connector="OR"),
+                name="machine_pool_control_plane_1_3_5",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='machine',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'Deleted'), _negated=True), fields=('pool', 'index'), name='machine_index_unique_in_pool'),
+            model_name="machine",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state", "Deleted"), _negated=True),
+                fields=("pool", "index"),
+                name="machine_index_unique_in_pool",
+            ),
         ),
     ]
