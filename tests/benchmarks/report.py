@@ -19,11 +19,11 @@ def report(name: str, value: float, unit: str, rows: Sequence[Row]) -> None:
         sys.stdout.write(
             "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() + "\n"
         )
-    _keep(name, value, unit, rows)
+    keep(name, value, unit, rows)
     sys.stdout.write(f"{name} {_text(value)} {unit}\n")
 
 
-def _keep(name: str, value: float, unit: str, rows: Sequence[Row]) -> None:
+def keep(name: str, value: float, unit: str, rows: Sequence[Row]) -> None:
     folder = Path(os.environ.get("DATA", ".data")) / "bench"
     folder.mkdir(parents=True, exist_ok=True)
     result = {

@@ -42,14 +42,14 @@ class Hub:
     @asynccontextmanager
     async def member(
         self, key: Hashable, subscription: Subscription, mailbox: Mailbox
-    ) -> AsyncIterator[None]:
+    ) -> AsyncIterator[Topic]:
         topic = self._topics.setdefault(key, Topic(subscription, self.threads))
         topic.subscription = subscription
         try:
             await topic.join(mailbox)
             if self._is_ending:
                 mailbox.end()
-            yield
+            yield topic
         finally:
             topic.leave(mailbox)
             if not topic.mailboxes:

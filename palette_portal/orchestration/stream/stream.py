@@ -10,7 +10,7 @@ from django.db import DatabaseError, InterfaceError
 
 from palette_portal.orchestration.stream.hub import Hub
 from palette_portal.orchestration.stream.messages import Message, Subscription
-from palette_portal.orchestration.stream.topics import Mailbox
+from palette_portal.orchestration.stream.topics import Batch, Mailbox, Topic
 from palette_portal.orchestration.stream.visitors import Visitor
 
 logger = logging.getLogger(__name__)
@@ -50,10 +50,10 @@ class Stream:
 
     async def run(self) -> None:
         try:
-            async with self._hub.member(self._key(), self._subscription, self._mailbox):
+            async with self._hub.member(self._key(), self._subscription, self._mailbox) as topic:
                 await self._write(f"retry: {RECONNECT_MILLISECONDS}\n\n".encode())
-                await self._replay()
-                await self._follow()
+                await self._replay(topic)
+                await self._follow(topic)
         except (DatabaseError, InterfaceError):
             logger.warning("A stream lost the database; the browser comes again.")
         await self._send({"type": "http.response.body", "body": b""})
@@ -61,18 +61,13 @@ class Stream:
     def _key(self) -> Hashable:
         return (id(self._opening.channel), self._subscription.tenant_id, self._subscription.key)
 
-    async def _replay(self) -> None:
-        """The parts as they are now, and the log rows after the last one the browser has."""
-        if self._sent_until is None:
-            self._sent_until = 0
-            rows = []
-        else:
-            rows = await self._hub.threads.run(self._subscription.log_after, self._sent_until)
-        parts = await self._hub.threads.run(self._subscription.snapshot)
-        for message in [*parts, *rows]:
-            await self._write_message((message.id, message.encode()))
+    async def _replay(self, topic: Topic) -> None:
+        after = self._sent_until
+        if after is None:
+            self._sent_until = topic.logged_until
+        await self._write_new(await topic.replay(after))
 
-    async def _follow(self) -> None:
+    async def _follow(self, topic: Topic) -> None:
         clock = asyncio.get_running_loop().time
         # Spread, so that the streams of a restarted server do not look all at once.
         look_at = clock() + CHECK_SECONDS * random.uniform(0.5, 1)
@@ -82,7 +77,7 @@ class Stream:
                 return
             if self._mailbox.must_replay:
                 self._mailbox.must_replay = False
-                await self._replay()
+                await self._replay(topic)
             if clock() >= look_at:
                 if not await self._is_still_allowed():
                     return
@@ -92,21 +87,19 @@ class Stream:
         # Not wait_for, which before Python 3.12 may swallow the cancellation of a stream whose browser left.
         try:
             async with asyncio.timeout(seconds):
-                message = await self._mailbox.queue.get()
+                batch = await self._mailbox.queue.get()
         except TimeoutError:
             await self._write(b": still here\n\n")
             return
-        if message is not None:
-            await self._write_message(message)
+        await self._write_new(batch)
 
-    async def _write_message(self, message: tuple[int | None, bytes]) -> None:
-        """A row that the replay has sent already is not sent again."""
-        number, encoded = message
-        if number is not None:
-            if number <= (self._sent_until or 0):
-                return
-            self._sent_until = number
-        await self._write(encoded)
+    async def _write_new(self, batch: Batch) -> None:
+        """All at once, but for rows that the replay has sent already."""
+        sent_until = self._sent_until or 0
+        new = [(number, encoded) for number, encoded in batch if number is None or number > sent_until]
+        if new:
+            self._sent_until = max(sent_until, *(number or 0 for number, _ in new))
+            await self._write(b"".join(encoded for _, encoded in new))
 
     async def _is_still_allowed(self) -> bool:
         """Ends for good when the right is gone; with other rights than before the browser comes again."""

@@ -13,12 +13,13 @@ from palette_portal.orchestration.stream.threads import DatabaseThreads
 
 logger = logging.getLogger(__name__)
 
-QUEUED_MESSAGES = 200
+QUEUED_BATCHES = 100
 # Changes that come within this time after a rendering are rendered together.
 GATHER_SECONDS = 0.015
 AGAIN_SECONDS = 0.5
 
 Encoded = tuple[int | None, bytes]
+Batch = list[Encoded]
 
 
 @dataclass(eq=False)
@@ -26,15 +27,15 @@ class Mailbox:
     """A stream's own queue. One that overflows is emptied, and the stream replays from the tables."""
 
     fingerprint: str
-    queue: "asyncio.Queue[Encoded | None]" = field(default_factory=lambda: asyncio.Queue(QUEUED_MESSAGES))
+    queue: "asyncio.Queue[Batch]" = field(default_factory=lambda: asyncio.Queue(QUEUED_BATCHES))
     must_replay: bool = False
     has_ended: bool = False
 
-    def put(self, message: Encoded) -> None:
+    def put(self, batch: Batch) -> None:
         if self.must_replay:
             return
         try:
-            self.queue.put_nowait(message)
+            self.queue.put_nowait(batch)
         except asyncio.QueueFull:
             self.replay()
 
@@ -49,7 +50,33 @@ class Mailbox:
     def _wake(self) -> None:
         while not self.queue.empty():
             self.queue.get_nowait()
-        self.queue.put_nowait(None)
+        self.queue.put_nowait([])
+
+
+class SharedReplays:
+    """Streams that come at the same time, as after a restart of the server, share one rendering.
+
+    One that has begun is not joined: it may have looked before the newcomer's mailbox was there.
+    """
+
+    def __init__(self, threads: DatabaseThreads) -> None:
+        self._threads = threads
+        self._running: dict[int | None, asyncio.Task[Batch]] = {}
+        self._next: dict[int | None, asyncio.Task[Batch]] = {}
+
+    async def get(self, subscription: Subscription, after: int | None) -> Batch:
+        if after not in self._next:
+            self._next[after] = asyncio.create_task(self._render(subscription, after))
+        return await asyncio.shield(self._next[after])
+
+    async def _render(self, subscription: Subscription, after: int | None) -> Batch:
+        if before := self._running.get(after):
+            await asyncio.wait({before})
+        self._running[after] = self._next.pop(after)
+        try:
+            return await self._threads.run(_replay, subscription, after)
+        finally:
+            del self._running[after]
 
 
 class Topic:
@@ -58,10 +85,11 @@ class Topic:
     def __init__(self, subscription: Subscription, threads: DatabaseThreads) -> None:
         self.subscription = subscription
         self.mailboxes: set[Mailbox] = set()
+        self._replays = SharedReplays(threads)
         self._threads = threads
         self._pending: dict[tuple[str, UUID, UUID | None], Change] = {}
         self._has_news = asyncio.Event()
-        self._logged_until = 0
+        self.logged_until = 0
         self._ready: asyncio.Task[None] | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -76,6 +104,10 @@ class Topic:
         self.mailboxes.discard(mailbox)
         if not self.mailboxes and self._task:
             self._task.cancel()
+
+    async def replay(self, after: int | None) -> Batch:
+        """The parts as they are now, and the log rows after this number (None: no rows)."""
+        return await self._replays.get(self.subscription, after)
 
     def hear(self, change: Change) -> None:
         if not self.subscription.wants(change):
@@ -92,7 +124,7 @@ class Topic:
             mailbox.replay()
 
     async def _begin(self) -> None:
-        self._logged_until = await self._threads.run(_last_number, self.subscription.tenant_id)
+        self.logged_until = await self._threads.run(_last_number, self.subscription.tenant_id)
         if self.mailboxes:
             self._task = asyncio.create_task(self._render_changes())
 
@@ -101,7 +133,7 @@ class Topic:
             self._has_news.clear()
             changes, self._pending = list(self._pending.values()), {}
             try:
-                messages = await self._threads.run(_render, self.subscription, changes, self._logged_until)
+                messages = await self._threads.run(_render, self.subscription, changes, self.logged_until)
             except Exception:
                 logger.exception("A live page could not be rendered; its streams replay.")
                 await asyncio.sleep(AGAIN_SECONDS)
@@ -111,11 +143,21 @@ class Topic:
             await asyncio.sleep(GATHER_SECONDS)
 
     def _spread(self, messages: list[Message]) -> None:
-        for message in messages:
-            self._logged_until = max(self._logged_until, message.id or 0)
-            encoded = (message.id, message.encode())
-            for mailbox in self.mailboxes:
-                mailbox.put(encoded)
+        if not messages:
+            return
+        self.logged_until = max(self.logged_until, *(message.id or 0 for message in messages))
+        batch = _encode(messages)
+        for mailbox in self.mailboxes:
+            mailbox.put(batch)
+
+
+def _encode(messages: Iterable[Message]) -> Batch:
+    return [(message.id, message.encode()) for message in messages]
+
+
+def _replay(subscription: Subscription, after: int | None) -> Batch:
+    rows = [] if after is None else subscription.log_after(after)
+    return _encode([*subscription.snapshot(), *rows])
 
 
 def _last_number(tenant_id: UUID) -> int:

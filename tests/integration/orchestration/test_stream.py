@@ -211,7 +211,7 @@ def cut_listeners_and_say(subject):
 
 
 def test_stream_of_a_slow_browser_replays_instead_of_growing(scene, monkeypatch):
-    monkeypatch.setattr(topics, "QUEUED_MESSAGES", 5)
+    monkeypatch.setattr(topics, "QUEUED_BATCHES", 5)
 
     async def scenario():
         async with open_browser(scene) as browser, open_browser(scene) as quick:
