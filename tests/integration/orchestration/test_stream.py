@@ -30,6 +30,7 @@ class LogChannel:
         self.subject = subject
         self.rights = "all"
         self.renderings = 0
+        self.snapshots = 0
         self.fails_once = False
 
     def open(self, user, path_arguments, query):
@@ -46,6 +47,7 @@ class LogChannel:
         )
 
     def snapshot(self):
+        self.snapshots += 1
         return [Message("patch", f"<p>{Event.objects.of(self.subject).count()}</p>")]
 
     def log_after(self, text, number):
@@ -363,3 +365,32 @@ def count_connections():
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
         return cursor.fetchone()[0]
+
+
+def test_streams_that_come_together_share_their_replay(scene):
+    async def scenario():
+        async with open_browser(scene) as first:
+            await first.until(lambda b: bool(b.received))
+            scene.channel.snapshots = 0
+            browsers = [open_browser(scene) for _ in range(30)]
+            for browser in browsers:
+                await browser.__aenter__()
+            for browser in browsers:
+                await browser.until(lambda b: bool(b.received))
+                await browser.__aexit__()
+
+    browse(scene.streams, scenario)
+
+    assert 1 <= scene.channel.snapshots < 15
+
+
+def test_stream_without_number_shows_only_what_comes(scene):
+    say(scene.subject, "old")
+
+    async def scenario():
+        async with open_browser(scene, query="") as browser:
+            await browser.until(lambda b: bool(b.received))
+            await in_thread(say, scene.subject, "new")
+            await browser.until(lambda b: b.rows() == [2])
+
+    browse(scene.streams, scenario)
