@@ -187,17 +187,35 @@ def test_machine_that_flaps_loses_its_address_and_gets_it_back(
     wait_until(lambda: vm.guest.ipAddress == "10.10.0.21")
 
 
-def test_switched_off_machine_is_silent_and_starts_anew(
+def test_node_that_was_switched_off_is_the_same_node_afterwards(
     vcenter: VSphere, guests: Guests, portal: PortalDouble
 ) -> None:
     vm = switch_on(vcenter, "one", user_data(portal, "init"), address="10.10.0.21")
     portal.wait_for(lambda: "ready" in portal.phases())
+    vcenter.set_options(vm, {"guestinfo.userdata": base64.b64encode(b"#cloud-config\n{}\n").decode()})
 
     vcenter.wait(vm.PowerOffVM_Task())
     assert not vm.guest.ipAddress
+    portal.posted.clear()
     vcenter.wait(vm.PowerOnVM_Task())
 
-    portal.wait_for(lambda: portal.phases().count("booted") == 2)
+    portal.wait_for(lambda: "heartbeat" in portal.phases())
+    assert set(portal.phases()) == {"heartbeat"}
+    assert vm.guest.ipAddress == "10.10.0.21"
+
+
+def test_new_clone_with_a_known_uuid_is_a_new_node(
+    vcenter: VSphere, guests: Guests, portal: PortalDouble
+) -> None:
+    uuids = set()
+    for number in (1, 2):
+        vm = switch_on(vcenter, "one", user_data(portal, "init"), address="10.10.0.21")
+        uuids.add(vm.config.instanceUuid)
+        portal.wait_for(lambda wanted=number: portal.phases().count("ready") == wanted)
+        vcenter.remove([vm._GetMoId()])
+
+    assert len(uuids) == 1
+    assert portal.phases().count("booted") == 2
 
 
 def test_guests_survive_an_unreachable_vcenter(

@@ -34,8 +34,8 @@ class InstallerVM:
 
     def __init__(self, guest: Guest, folder: Path) -> None:
         self._guest = guest
-        self._folder = folder / guest.machine.instance_uuid
-        self._address = guest.around.network.lease(guest.machine.moid)
+        self._folder = folder / guest.machine.disk
+        self._address = guest.dhcp_address()
 
     def live(self) -> None:
         if not self._guest.boot("palette-installer", self._address):

@@ -1,8 +1,19 @@
-"""How far each node has come, so that a restart of the player is not a restart of the nodes."""
+"""The nodes' disks: the documents of their first boot and how far they have come.
+
+A restart of the player or of a node is no new installation, also when the documents are blanked in vCenter.
+"""
 
 import json
 import threading
 from pathlib import Path
+from typing import TypedDict
+
+from tests.lab.guests.watcher import Machine
+
+
+class Disk(TypedDict):
+    options: dict[str, str]
+    done: int
 
 
 class Memory:
@@ -10,23 +21,17 @@ class Memory:
         folder.mkdir(parents=True, exist_ok=True)
         self._file = folder / "nodes.json"
         self._lock = threading.Lock()
-        self._done: dict[str, int] = json.loads(self._file.read_text()) if self._file.exists() else {}
+        self._disks: dict[str, Disk] = json.loads(self._file.read_text()) if self._file.exists() else {}
 
-    def done(self, machine: str) -> int:
+    def boot(self, machine: Machine) -> Disk:
+        """The disk as it is; a machine not seen before begins with what vCenter shows."""
         with self._lock:
-            return self._done.get(machine, 0)
+            return self._disks.get(machine.disk) or Disk(options=machine.options, done=0)
 
-    def note(self, machine: str, done: int) -> None:
+    def note(self, machine: Machine, options: dict[str, str], done: int) -> None:
         with self._lock:
-            self._done[machine] = done
-            self._save()
-
-    def forget(self, machine: str) -> None:
-        with self._lock:
-            self._done.pop(machine, None)
-            self._save()
-
-    def _save(self) -> None:
-        unfinished = self._file.with_suffix(".new")
-        unfinished.write_text(json.dumps(self._done))
-        unfinished.rename(self._file)
+            self._disks[machine.disk] = Disk(options=options, done=done)
+            unfinished = self._file.with_suffix(".new")
+            unfinished.touch(mode=0o600)
+            unfinished.write_text(json.dumps(self._disks))
+            unfinished.rename(self._file)

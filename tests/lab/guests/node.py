@@ -55,6 +55,10 @@ class Guest:
     def show(self, values: dict[str, str]) -> None:
         self.around.link.write_guest(self.machine.moid, values, stopped=self.off.is_set)
 
+    def dhcp_address(self) -> str:
+        """Its old one if it has been up all the time."""
+        return self.machine.address or self.around.network.lease(self.machine.moid)
+
     def boot(self, host_name: str, address: str) -> bool:
         """True when the guest is up with an address."""
         if Fault.NEVER_BOOTS in self.faults:
@@ -85,7 +89,7 @@ class Node:
     ) -> None:
         self._guest, self._documents, self._around = guest, documents, guest.around
         self._done, self._finished = done, finished
-        self._address = documents.address or self._around.network.lease(guest.machine.moid)
+        self._address = documents.address or guest.dhcp_address()
         self._reporter = Reporter(documents.report, guest.pause, guest.say) if documents.report else None
         self._given_up = False
 

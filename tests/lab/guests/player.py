@@ -80,20 +80,19 @@ class Guests:
         machine = guest.machine
         if is_installer(machine):
             return InstallerVM(guest, self._data).live
+        disk = self._memory.boot(machine)
         try:
-            documents = read_documents(machine.options)
+            documents = read_documents(disk["options"])
         except NotReadable:
             return None
-        done = self._memory.done(machine.instance_uuid) if machine.address else 0
 
         def finished(number: int) -> None:
-            self._memory.note(machine.instance_uuid, number)
+            self._memory.note(machine, disk["options"], number)
 
-        return Node(guest, documents, done=done, finished=finished).live
+        return Node(guest, documents, done=disk["done"], finished=finished).live
 
     def _switched_off(self, moid: str) -> None:
         guest, _ = self._guests.pop(moid, (None, None))
         if guest:
             guest.say("is switched off")
             guest.switch_off()
-            self._memory.forget(guest.machine.instance_uuid)

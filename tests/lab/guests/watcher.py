@@ -24,6 +24,11 @@ class Machine:
     properties: dict[str, str]
     address: str
 
+    @property
+    def disk(self) -> str:
+        """Another clone has another disk, also with the same UUID."""
+        return f"{self.instance_uuid}-{self.moid}"
+
 
 class Watcher:
     """Calls `on(machine)` and `off(moid)`; after a lost session it looks at everything again."""
