@@ -1,20 +1,7 @@
 from django.contrib import admin
-from django.http import HttpRequest
 
 from clusters.models import Cluster, Machine
-
-
-class ReadOnly:
-    """Support looks; changes go through actions, which keep vCenter and the rows together."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
+from palette_portal.tenants.admin import ReadOnly
 
 
 @admin.register(Cluster)

@@ -1,17 +1,18 @@
-"""One port: /streams/ is a plain ASGI application, everything else is Django behind a small pool of threads.
+"""One port: /streams/ is a plain ASGI application, everything else Django behind a small pool of threads.
 
-Through Django's own ASGI handler every open stream would hold a thread and a database connection for its life.
+Through Django's own ASGI handler every open stream would hold a thread and a database connection.
 """
 
 import os
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import Any, cast
 
 from a2wsgi import WSGIMiddleware
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "palette_portal.settings")
-pages = WSGIMiddleware(get_wsgi_application(), workers=8)
+# a2wsgi's types spell the protocols out more narrowly than Django's do.
+pages = cast(Any, WSGIMiddleware(cast(Any, get_wsgi_application()), workers=8))
 
 # Django must be set up before the apps' modules are imported.
 from clusters.live import ClusterChannel  # noqa: E402

@@ -12,136 +12,279 @@ import palette_portal.encryption
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('tenants', '0002_cache_table'),
+        ("tenants", "0002_cache_table"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='GatewayRelease',
+            name="GatewayRelease",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('version', models.CharField(max_length=32, unique=True)),
-                ('kubernetes_version', models.CharField(max_length=32)),
-                ('image_template', models.CharField(max_length=80)),
-                ('notes', models.TextField(blank=True)),
-                ('published_at', models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("version", models.CharField(max_length=32, unique=True)),
+                ("kubernetes_version", models.CharField(max_length=32)),
+                ("image_template", models.CharField(max_length=80)),
+                ("notes", models.TextField(blank=True)),
+                ("published_at", models.DateTimeField(default=django.utils.timezone.now)),
             ],
             options={
-                'ordering': ['-published_at'],
+                "ordering": ["-published_at"],
             },
         ),
         migrations.CreateModel(
-            name='PrivateCloudGateway',
+            name="PrivateCloudGateway",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(blank=True, max_length=63)),
-                ('state', models.CharField(choices=[('Pending', 'Pending'), ('Provisioning', 'Provisioning'), ('Running', 'Running'), ('Deleting', 'Deleting'), ('Deleted', 'Deleted'), ('Error', 'Error')], default='Pending', max_length=16)),
-                ('error', models.TextField(blank=True)),
-                ('size', models.PositiveSmallIntegerField(default=1)),
-                ('vcenter_server', models.CharField(blank=True, max_length=255)),
-                ('registered_at', models.DateTimeField(blank=True, null=True)),
-                ('installer_ip', models.GenericIPAddressField(blank=True, null=True)),
-                ('installer_version', models.CharField(blank=True, max_length=32)),
-                ('installer_instance_uuid', models.UUIDField(blank=True, null=True)),
-                ('installer_token_hash', models.CharField(blank=True, max_length=64)),
-                ('last_heartbeat_at', models.DateTimeField(blank=True, null=True)),
-                ('pod_cidr', models.CharField(blank=True, max_length=43)),
-                ('service_cidr', models.CharField(blank=True, max_length=43)),
-                ('http_proxy', palette_portal.encryption.EncryptedTextField(blank=True)),
-                ('https_proxy', palette_portal.encryption.EncryptedTextField(blank=True)),
-                ('no_proxy', models.TextField(blank=True)),
-                ('proxy_certificate', models.TextField(blank=True)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('running_at', models.DateTimeField(blank=True, null=True)),
-                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('release', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, to='gateways.gatewayrelease')),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='gateways', to='tenants.tenant')),
+                (
+                    "id",
+                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+                ),
+                ("name", models.CharField(blank=True, max_length=63)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("Pending", "Pending"),
+                            ("Provisioning", "Provisioning"),
+                            ("Running", "Running"),
+                            ("Deleting", "Deleting"),
+                            ("Deleted", "Deleted"),
+                            ("Error", "Error"),
+                        ],
+                        default="Pending",
+                        max_length=16,
+                    ),
+                ),
+                ("error", models.TextField(blank=True)),
+                ("size", models.PositiveSmallIntegerField(default=1)),
+                ("vcenter_server", models.CharField(blank=True, max_length=255)),
+                ("registered_at", models.DateTimeField(blank=True, null=True)),
+                ("installer_ip", models.GenericIPAddressField(blank=True, null=True)),
+                ("installer_version", models.CharField(blank=True, max_length=32)),
+                ("installer_instance_uuid", models.UUIDField(blank=True, null=True)),
+                ("installer_token_hash", models.CharField(blank=True, max_length=64)),
+                ("last_heartbeat_at", models.DateTimeField(blank=True, null=True)),
+                ("pod_cidr", models.CharField(blank=True, max_length=43)),
+                ("service_cidr", models.CharField(blank=True, max_length=43)),
+                ("http_proxy", palette_portal.encryption.EncryptedTextField(blank=True)),
+                ("https_proxy", palette_portal.encryption.EncryptedTextField(blank=True)),
+                ("no_proxy", models.TextField(blank=True)),
+                ("proxy_certificate", models.TextField(blank=True)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("running_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "release",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="gateways.gatewayrelease",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="gateways",
+                        to="tenants.tenant",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['created_at'],
+                "ordering": ["created_at"],
             },
         ),
         migrations.CreateModel(
-            name='PairingCode',
+            name="PairingCode",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code_hash', models.CharField(max_length=64, unique=True)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('expires_at', models.DateTimeField()),
-                ('used_at', models.DateTimeField(blank=True, null=True)),
-                ('revoked_at', models.DateTimeField(blank=True, null=True)),
-                ('gateway', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='pairing_codes', to='gateways.privatecloudgateway')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("code_hash", models.CharField(max_length=64, unique=True)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("expires_at", models.DateTimeField()),
+                ("used_at", models.DateTimeField(blank=True, null=True)),
+                ("revoked_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "gateway",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="pairing_codes",
+                        to="gateways.privatecloudgateway",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-created_at'],
+                "ordering": ["-created_at"],
             },
         ),
         migrations.CreateModel(
-            name='ConfigureDraft',
+            name="ConfigureDraft",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('pages', models.JSONField(default=gateways.models._empty)),
-                ('password', palette_portal.encryption.EncryptedTextField(blank=True)),
-                ('vcenter', models.JSONField(default=gateways.models._empty)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('updated_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('gateway', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='draft', to='gateways.privatecloudgateway')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("pages", models.JSONField(default=gateways.models._empty)),
+                ("password", palette_portal.encryption.EncryptedTextField(blank=True)),
+                ("vcenter", models.JSONField(default=gateways.models._empty)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "updated_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "gateway",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="draft",
+                        to="gateways.privatecloudgateway",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='CloudAccount',
+            name="CloudAccount",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=80)),
-                ('vcenter_server', models.CharField(max_length=255)),
-                ('username', models.CharField(max_length=255)),
-                ('password', palette_portal.encryption.EncryptedTextField()),
-                ('thumbprint_sha256', models.CharField(blank=True, max_length=95)),
-                ('ca_pem', models.TextField(blank=True)),
-                ('vcenter_version', models.CharField(blank=True, max_length=32)),
-                ('is_default', models.BooleanField(default=False)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('project', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.project')),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='cloud_accounts', to='tenants.tenant')),
-                ('gateway', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='cloud_accounts', to='gateways.privatecloudgateway')),
+                (
+                    "id",
+                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+                ),
+                ("name", models.CharField(max_length=80)),
+                ("vcenter_server", models.CharField(max_length=255)),
+                ("username", models.CharField(max_length=255)),
+                ("password", palette_portal.encryption.EncryptedTextField()),
+                ("thumbprint_sha256", models.CharField(blank=True, max_length=95)),
+                ("ca_pem", models.TextField(blank=True)),
+                ("vcenter_version", models.CharField(blank=True, max_length=32)),
+                ("is_default", models.BooleanField(default=False)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "project",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.project",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="cloud_accounts",
+                        to="tenants.tenant",
+                    ),
+                ),
+                (
+                    "gateway",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="cloud_accounts",
+                        to="gateways.privatecloudgateway",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['name'],
+                "ordering": ["name"],
             },
         ),
         migrations.AddConstraint(
-            model_name='privatecloudgateway',
-            constraint=models.UniqueConstraint(condition=models.Q(models.Q(('name', ''), _negated=True), models.Q(('state', 'Deleted'), _negated=True)), fields=('tenant', 'name'), name='gateway_name_unique_in_tenant'),
+            model_name="privatecloudgateway",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(
+                    models.Q(("name", ""), _negated=True), models.Q(("state", "Deleted"), _negated=True)
+                ),
+                fields=("tenant", "name"),
+                name="gateway_name_unique_in_tenant",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='privatecloudgateway',
-            constraint=models.CheckConstraint(condition=models.Q(('size__in', [1, 3])), name='gateway_size_1_or_3'),
+            model_name="privatecloudgateway",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("size__in", [1, 3])), name="gateway_size_1_or_3"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='privatecloudgateway',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('installer_token_hash', ''), ('registered_at', None)), models.Q(('registered_at__isnull', False), models.Q(('installer_token_hash', ''), _negated=True)), _connector='OR'), name='gateway_registered_with_token'),
+            model_name="privatecloudgateway",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("installer_token_hash", ""), ("registered_at", None)),
+                    models.Q(
+                        ("registered_at__isnull", False),
+                        models.Q(("installer_token_hash", ""), _negated=True),
+                    ),
+                    _connector="OR",
+                ),
+                name="gateway_registered_with_token",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='pairingcode',
-            constraint=models.UniqueConstraint(condition=models.Q(('revoked_at', None), ('used_at', None)), fields=('gateway',), name='pairing_code_one_open_per_gateway'),
+            model_name="pairingcode",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("revoked_at", None), ("used_at", None)),
+                fields=("gateway",),
+                name="pairing_code_one_open_per_gateway",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='pairingcode',
-            constraint=models.CheckConstraint(condition=models.Q(('used_at', None), ('revoked_at', None), _connector='OR'), name='pairing_code_used_or_revoked'),
+            model_name="pairingcode",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("used_at", None), ("revoked_at", None), _connector="OR"),
+                name="pairing_code_used_or_revoked",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='cloudaccount',
-            constraint=models.UniqueConstraint(condition=models.Q(('is_default', True)), fields=('gateway',), name='cloud_account_one_default_per_gateway'),
+            model_name="cloudaccount",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("is_default", True)),
+                fields=("gateway",),
+                name="cloud_account_one_default_per_gateway",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='cloudaccount',
-            constraint=models.UniqueConstraint(fields=('tenant', 'project', 'name'), name='cloud_account_name_unique_in_scope', nulls_distinct=False),
+            model_name="cloudaccount",
+            constraint=models.UniqueConstraint(
+                fields=("tenant", "project", "name"),
+                name="cloud_account_name_unique_in_scope",
+                nulls_distinct=False,
+            ),
         ),
     ]

@@ -27,7 +27,7 @@ def gateway_list(request: HttpRequest) -> HttpResponse:
     context = {
         "cards": gateway_cards(user),
         "crumbs": [*_CRUMBS],
-        "after": Event.objects.filter(tenant_id=user.tenant_id).last_number(),
+        "after": Event.objects.filter(tenant_id=user.own_tenant_id).last_number(),
         "create_denied": reason_against(user, Permission.MANAGE_GATEWAYS),
     }
     return render(request, "gateways/gateway_list.html", context)
@@ -66,12 +66,15 @@ def gateway_install(request: HttpRequest, gateway_id: UUID) -> HttpResponse:
     if not gateway.is_registered:
         check_pairable(gateway)
     code = take_code_for_page(request, gateway)
+    known = {"pairing_code": code, "console_endpoint": settings.PUBLIC_URL}
     context = {
         "gateway": gateway,
         "crumbs": [*_CRUMBS, ("Create Private Cloud Gateway", "")],
         "installation": installation(gateway),
         "code": code,
-        "form": InstallerPropertiesForm(initial={"pairing_code": code, "console_endpoint": settings.PUBLIC_URL}),
+        "form": InstallerPropertiesForm(
+            initial={"pairing_code": code, "console_endpoint": settings.PUBLIC_URL}
+        ),
         "after": Event.objects.filter(tenant_id=gateway.tenant_id).last_number(),
     }
     return render(request, "gateways/gateway_install.html", context)

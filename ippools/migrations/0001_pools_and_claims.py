@@ -11,81 +11,175 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('gateways', '0001_gateways'),
-        ('tenants', '0002_cache_table'),
+        ("gateways", "0001_gateways"),
+        ("tenants", "0002_cache_table"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='IPPool',
+            name="IPPool",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=63)),
-                ('network_type', models.CharField(choices=[('range', 'Range'), ('subnet', 'Subnet')], max_length=8)),
-                ('start', models.GenericIPAddressField(blank=True, null=True)),
-                ('end', models.GenericIPAddressField(blank=True, null=True)),
-                ('subnet', models.CharField(blank=True, max_length=49)),
-                ('prefix', models.PositiveSmallIntegerField(validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(128)])),
-                ('gateway_address', models.GenericIPAddressField()),
-                ('name_servers', django.contrib.postgres.fields.ArrayField(base_field=models.GenericIPAddressField(), default=list, size=None)),
-                ('search_suffixes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=253), blank=True, default=list, size=None)),
-                ('excluded', django.contrib.postgres.fields.ArrayField(base_field=models.GenericIPAddressField(), blank=True, default=list, size=None)),
-                ('restrict_to_single_cluster', models.BooleanField(default=False)),
-                ('reserved_for', models.UUIDField(blank=True, null=True)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('gateway', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='ip_pools', to='gateways.privatecloudgateway')),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.tenant')),
+                (
+                    "id",
+                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+                ),
+                ("name", models.CharField(max_length=63)),
+                (
+                    "network_type",
+                    models.CharField(choices=[("range", "Range"), ("subnet", "Subnet")], max_length=8),
+                ),
+                ("start", models.GenericIPAddressField(blank=True, null=True)),
+                ("end", models.GenericIPAddressField(blank=True, null=True)),
+                ("subnet", models.CharField(blank=True, max_length=49)),
+                (
+                    "prefix",
+                    models.PositiveSmallIntegerField(
+                        validators=[
+                            django.core.validators.MinValueValidator(0),
+                            django.core.validators.MaxValueValidator(128),
+                        ]
+                    ),
+                ),
+                ("gateway_address", models.GenericIPAddressField()),
+                (
+                    "name_servers",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.GenericIPAddressField(), default=list, size=None
+                    ),
+                ),
+                (
+                    "search_suffixes",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=253), blank=True, default=list, size=None
+                    ),
+                ),
+                (
+                    "excluded",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.GenericIPAddressField(), blank=True, default=list, size=None
+                    ),
+                ),
+                ("restrict_to_single_cluster", models.BooleanField(default=False)),
+                ("reserved_for", models.UUIDField(blank=True, null=True)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "gateway",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="ip_pools",
+                        to="gateways.privatecloudgateway",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="tenants.tenant"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['name'],
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='IPAddressClaim',
+            name="IPAddressClaim",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('address', models.GenericIPAddressField()),
-                ('cluster_id', models.UUIDField()),
-                ('owner_kind', models.CharField(max_length=16)),
-                ('owner_id', models.UUIDField()),
-                ('owner_name', models.CharField(max_length=80)),
-                ('purpose', models.CharField(max_length=16)),
-                ('claimed_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('released_at', models.DateTimeField(blank=True, null=True)),
-                ('pool', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='claims', to='ippools.ippool')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("address", models.GenericIPAddressField()),
+                ("cluster_id", models.UUIDField()),
+                ("owner_kind", models.CharField(max_length=16)),
+                ("owner_id", models.UUIDField()),
+                ("owner_name", models.CharField(max_length=80)),
+                ("purpose", models.CharField(max_length=16)),
+                ("claimed_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("released_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "pool",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="claims",
+                        to="ippools.ippool",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['address'],
+                "ordering": ["address"],
             },
         ),
         migrations.AddConstraint(
-            model_name='ippool',
-            constraint=models.UniqueConstraint(fields=('gateway', 'name'), name='ip_pool_name_unique_in_gateway'),
+            model_name="ippool",
+            constraint=models.UniqueConstraint(
+                fields=("gateway", "name"), name="ip_pool_name_unique_in_gateway"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='ippool',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('end__isnull', False), ('network_type', 'range'), ('start__isnull', False), ('subnet', '')), models.Q(('end', None), ('network_type', 'subnet'), ('start', None), models.Q(('subnet', ''), _negated=True)), _connector='OR'), name='ip_pool_range_or_subnet'),
+            model_name="ippool",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("end__isnull", False),
+                        ("network_type", "range"),
+                        ("start__isnull", False),
+                        ("subnet", ""),
+                    ),
+                    models.Q(
+                        ("end", None),
+                        ("network_type", "subnet"),
+                        ("start", None),
+                        models.Q(("subnet", ""), _negated=True),
+                    ),
+                    _connector="OR",
+                ),
+                name="ip_pool_range_or_subnet",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='ippool',
-            constraint=models.CheckConstraint(condition=models.Q(('reserved_for', None), ('restrict_to_single_cluster', True), _connector='OR'), name='ip_pool_reserved_only_if_restricted'),
+            model_name="ippool",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("reserved_for", None), ("restrict_to_single_cluster", True), _connector="OR"
+                ),
+                name="ip_pool_reserved_only_if_restricted",
+            ),
         ),
         migrations.AddIndex(
-            model_name='ipaddressclaim',
-            index=models.Index(condition=models.Q(('released_at', None)), fields=['cluster_id'], name='claim_held_by_cluster'),
+            model_name="ipaddressclaim",
+            index=models.Index(
+                condition=models.Q(("released_at", None)), fields=["cluster_id"], name="claim_held_by_cluster"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='ipaddressclaim',
-            constraint=models.UniqueConstraint(condition=models.Q(('released_at', None)), fields=('pool', 'address'), name='claim_address_held_once'),
+            model_name="ipaddressclaim",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("released_at", None)),
+                fields=("pool", "address"),
+                name="claim_address_held_once",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='ipaddressclaim',
-            constraint=models.UniqueConstraint(condition=models.Q(('released_at', None)), fields=('owner_id', 'purpose'), name='claim_one_per_purpose'),
+            model_name="ipaddressclaim",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("released_at", None)),
+                fields=("owner_id", "purpose"),
+                name="claim_one_per_purpose",
+            ),
         ),
     ]

@@ -1,6 +1,20 @@
 from django.contrib import admin
+from django.http import HttpRequest
 
 from palette_portal.tenants.models import AuditRow, Membership, Project, Tenant, User
+
+
+class ReadOnly:
+    """Support looks; changes go through actions, which keep vCenter and the rows together."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
 
 
 @admin.register(Tenant)
