@@ -66,7 +66,6 @@ def gateway_install(request: HttpRequest, gateway_id: UUID) -> HttpResponse:
     if not gateway.is_registered:
         check_pairable(gateway)
     code = take_code_for_page(request, gateway)
-    known = {"pairing_code": code, "console_endpoint": settings.PUBLIC_URL}
     context = {
         "gateway": gateway,
         "crumbs": [*_CRUMBS, ("Create Private Cloud Gateway", "")],
