@@ -19,6 +19,12 @@ def held():
     yield StepSpec("held", "held", "tests.chaos.steps.ensure_killed_once")
 
 
+def one_step():
+    from palette_portal.orchestration.steps import StepSpec
+
+    yield StepSpec("one", "one", "tests.chaos.steps.ensure_thing")
+
+
 def thirty_steps():
     from palette_portal.orchestration.steps import StepSpec
 
@@ -41,7 +47,7 @@ def thirty_steps():
 
 
 def main() -> None:
-    plan = {"held": held, "thirty_steps": thirty_steps}[sys.argv[1]]
+    plan = {"held": held, "one_step": one_step, "thirty_steps": thirty_steps}[sys.argv[1]]
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.chaos.settings")
     import django
 

@@ -1,6 +1,7 @@
 import itertools
 import os
 import random
+import signal
 import time
 from collections import Counter
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 
 from tests.chaos.begin import keys
 from tests.chaos.boundaries import BOUNDARIES, plan_kill, planned_kills
-from tests.chaos.stage import Stage, scratch_folder
+from tests.chaos.stage import Stage, descendants, scratch_folder
 
 SECONDS = float(os.environ.get("CHAOS_SECONDS", "15"))
 RESUME_SECONDS = 15
@@ -71,6 +72,18 @@ def pauses_after_deaths(kills: Path, stage: Stage) -> list[float]:
     deaths = [float(path.name.rpartition("-")[2]) for path in kills.glob("died-*")]
     later = [[moment - death for moment in moments if moment > death] for death in deaths]
     return [min(pauses) for pauses in later if pauses]
+
+
+def test_idle_children_killed_in_all_trees_at_once(stage):
+    """A child may die with a queue's lock in its hands, which stops a tree of stock django-q2 for ever."""
+    trees = [program.process.pid for name, program in stage.programs.items() if name.startswith("worker")]
+    stage.wait_for(stage.are_all_up, seconds=30)
+    for position in random.sample(range(1, 6), 2 if SECONDS < 60 else 5):
+        for pid in trees:
+            os.kill(descendants(pid)[position], signal.SIGKILL)
+        operation = stage.begin_operation("one_step")
+        stage.wait_for(lambda operation=operation: has_ended(stage, operation), seconds=RESUME_SECONDS)
+        stage.wait_for(stage.are_all_up, seconds=30)
 
 
 def test_anybody_killed_at_random(stage):

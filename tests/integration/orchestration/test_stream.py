@@ -1,6 +1,7 @@
 """Live streams over the real ASGI application, on PostgreSQL."""
 
 import asyncio
+import signal
 from importlib import import_module
 from types import SimpleNamespace
 
@@ -345,6 +346,25 @@ def test_streams_all_end_at_shutdown(scene):
             assert browser.received[-1].event == "patch"
 
     browse(scene.streams, scenario)
+
+
+def test_streams_end_on_sigterm_and_the_server_hears_it_too(scene):
+    heard = []
+    before = [(number, signal.getsignal(number)) for number in (signal.SIGTERM, signal.SIGINT)]
+    signal.signal(signal.SIGTERM, lambda number, frame: heard.append(number))
+
+    async def scenario():
+        async with open_browser(scene) as browser:
+            await browser.until(lambda b: bool(b.received))
+            signal.raise_signal(signal.SIGTERM)
+            await browser.until(lambda b: b.has_ended)
+
+    try:
+        browse(scene.streams, scenario)
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
+    assert heard == [signal.SIGTERM]
 
 
 def test_streams_hold_no_database_connection(scene):
