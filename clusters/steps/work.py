@@ -24,7 +24,7 @@ TASK_REFERENCE = "vsphere-task"
 # The watcher rings long before; this is for the case that it is gone.
 SAFETY_SECONDS = 10
 # Short tasks are over before the watcher has seen them begin.
-FIRST_LOOK_SECONDS = 0.3
+FIRST_LOOK_SECONDS = 0.1
 
 StepFunction = Callable[[StepContext], Outcome]
 
