@@ -52,7 +52,11 @@ class Guests:
         for values in found:
             options = {option.key: option.value for option in values.get("config.extraConfig", ())}
             is_new = values["name"] not in self.done | self.silent
-            if is_new and values["runtime.powerState"] == "poweredOn" and options.get("guestinfo.userdata"):
+            if (
+                is_new
+                and values.get("runtime.powerState") == "poweredOn"
+                and options.get("guestinfo.userdata")
+            ):
                 self.done.add(values["name"])
                 self._boot(values["name"], options)
 
