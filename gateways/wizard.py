@@ -115,10 +115,11 @@ class Section:
     warnings: Sequence[str] = field(default=())
 
 
-def sections(draft: ConfigureDraft) -> list[Section]:
-    """What the complete pages say, for the summary and for "So far"."""
+def sections(draft: ConfigureDraft, *, beside: Page) -> list[Section]:
+    """What the complete pages say: for the summary, and for "So far" beside another page."""
     makers = {VCENTER: _vcenter_section, PLACEMENT: _placement_section, ADDRESSES: _addresses_section}
-    return [makers[page.key](draft, page) for page in PAGES if is_complete(draft, page.key)]
+    others = [page for page in PAGES if page != beside and is_complete(draft, page.key)]
+    return [makers[page.key](draft, page) for page in others]
 
 
 def _vcenter_section(draft: ConfigureDraft, page: Page) -> Section:

@@ -17,6 +17,13 @@ from palette_portal.vsphere.trust import ServerCertificate
 _PLAIN = {"autocapitalize": "none", "spellcheck": "false", "autocomplete": "off"}
 
 
+class KeptPasswordField(forms.CharField):
+    """Needed, but an empty one can stand for the stored one: the form decides."""
+
+    def validate(self, value: str) -> None:
+        pass
+
+
 class VCenterForm(WizardForm):
     """Credentials of one vCenter; valid only when vCenter accepts them."""
 
@@ -34,10 +41,9 @@ class VCenterForm(WizardForm):
         max_length=255,
         widget=forms.TextInput(attrs={**_PLAIN, "placeholder": "palette@vsphere.local"}),
     )
-    password = forms.CharField(
+    password = KeptPasswordField(
         label="Password",
         max_length=255,
-        required=False,
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
@@ -50,8 +56,6 @@ class VCenterForm(WizardForm):
         self.facts: VCenterFacts | None = None
         self.certificate: ServerCertificate | None = None
         self.password_was_refused = False
-        self.fields["password"].required = not draft.password
-        self.fields["password"].error_messages["required"] = "Enter the password."
         self.show_as_stored(draft)
 
     def show_as_stored(self, draft: ConfigureDraft) -> None:
@@ -83,7 +87,7 @@ class VCenterForm(WizardForm):
 
     def clean(self) -> dict[str, Any]:
         values = self.cleaned_data
-        if not self.errors and not values["password"]:
+        if not values.get("password") and "server" in values and "username" in values:
             values["password"] = self._stored_password()
         if not self.errors:
             self._verify()
@@ -93,7 +97,8 @@ class VCenterForm(WizardForm):
         values = self.cleaned_data
         if password_is_stored_for(self.draft, values["server"], values["username"]):
             return str(self.draft.password)
-        self.add_error("password", "The stored password belongs to another server or user. Enter it again.")
+        stored_for_another = "The stored password belongs to another server or user. Enter it again."
+        self.add_error("password", stored_for_another if self.draft.password else "Fill in Password.")
         return ""
 
     def _verify(self) -> None:

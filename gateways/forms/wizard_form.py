@@ -12,6 +12,11 @@ from gateways.models import ConfigureDraft
 class WizardForm(forms.Form):
     page: ClassVar[str]
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            field.error_messages["required"] = f"Fill in {field.label}."
+
     @classmethod
     def open(cls, draft: ConfigureDraft, data: QueryDict | None = None) -> Self:
         """The form as the draft has it, or with what was sent. Raise VSphereError if it needs vCenter."""

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
@@ -23,7 +23,7 @@ from gateways.models import ConfigureDraft, PrivateCloudGateway
 from gateways.placement import CHOICES, Choices, cached_inventory, fetch_inventory
 from gateways.states import check_configurable
 from gateways.views.loading import get_gateway_for_change, signed_in
-from gateways.wizard import PAGES, SUMMARY, Page, applies, current_page, find_page, neighbour, rail, sections
+from gateways.wizard import PAGES, Page, applies, current_page, find_page, neighbour, rail, sections
 from palette_portal.http import is_partial
 from palette_portal.vsphere.errors import VSphereError
 
@@ -59,7 +59,7 @@ class Visit:
             "page": self.page,
             "part": self.page.part,
             "rail": rail(self.draft, self.page),
-            "sections": sections(self.draft),
+            "sections": sections(self.draft, beside=self.page),
             "reopened": open_reason(self.draft, self.page.key),
             "is_first": self.page == PAGES[0],
             "crumbs": _crumbs(self.gateway),
@@ -81,11 +81,10 @@ def configure_page(request: HttpRequest, gateway_id: UUID, page: str) -> HttpRes
     visit = _get_visit(request, gateway_id, page)
     if not applies(visit.page, visit.draft):
         return _to_first_incomplete(visit)
-    if visit.page.key == SUMMARY:
-        return _summary(visit) if request.method != "POST" else HttpResponse(status=405)
-    if request.method == "POST":
-        return _receive(visit, visit.page.form_class or WizardForm)
-    return _show(visit, visit.page.form_class or WizardForm)
+    form_class = visit.page.form_class
+    if form_class is None:
+        return HttpResponseNotAllowed(["GET", "HEAD"]) if request.method == "POST" else visit.render()
+    return _receive(visit, form_class) if request.method == "POST" else _show(visit, form_class)
 
 
 @never_cache
@@ -215,10 +214,6 @@ def _leave(visit: Visit, then: str) -> HttpResponse:
         return visit.to(before.url(visit.draft))
     messages.success(visit.request, f"The configuration of {visit.gateway} is saved. Continue at any time.")
     return visit.to(_list_url())
-
-
-def _summary(visit: Visit) -> HttpResponse:
-    return visit.render()
 
 
 def _to_first_incomplete(visit: Visit) -> HttpResponse:

@@ -5,6 +5,7 @@ function focusFirstError(root) {
 }
 
 focusFirstError(document);
-document.addEventListener("htmx:afterSwap", ({ detail }) => {
+// Only when it has settled: until then elements that were there before still have their old classes.
+document.addEventListener("htmx:afterSettle", ({ detail }) => {
   if (detail.xhr?.status === 422) focusFirstError(document.contains(detail.elt) ? detail.elt : document);
 });
