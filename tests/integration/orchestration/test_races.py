@@ -70,28 +70,27 @@ def test_cancel_against_running_steps_leaves_nothing_active():
 
 
 def test_ring_not_yet_committed_when_the_step_looked_is_not_missed():
+    """The bell rings before the step is claimed, but what it tells of is visible only after the step looked."""
     operation = start(spec("a"))
-    step = step_of(operation, "a")
-    looked, committed = threading.Event(), threading.Event()
+    has_rung, has_looked = threading.Event(), threading.Event()
 
     def look(context):
-        looked.set()
+        has_looked.set()
         return Wait(600, "Booting", external_ref="machine:1")
 
     def report():
         with transaction.atomic():
             ring("machine:1")
-            assert looked.wait(10)
-            committed.set()
-
-    script(a=look)
+            has_rung.set()
+            assert has_looked.wait(10)
 
     def run():
-        run_step(step.pk)
+        assert has_rung.wait(10)
+        run_step(step_of(operation, "a").pk)
 
+    script(a=look)
     at_once(report, run)
 
-    assert committed.is_set()
     assert operation.steps.due().count() == 1
 
 
