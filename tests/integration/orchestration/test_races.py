@@ -70,7 +70,7 @@ def test_cancel_against_running_steps_leaves_nothing_active():
 
 
 def test_ring_not_yet_committed_when_the_step_looked_is_not_missed():
-    """The bell rings before the step is claimed, but what it tells of is visible only after the step looked."""
+    """The bell rings before the claim; what it tells of can be seen only after the step looked."""
     operation = start(spec("a"))
     has_rung, has_looked = threading.Event(), threading.Event()
 
