@@ -7,7 +7,7 @@ import ssl
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from http.client import HTTPSConnection
+from http.client import HTTPResponse, HTTPSConnection
 from socket import create_connection
 from typing import Any
 
@@ -76,6 +76,18 @@ class VerifiedConnection(HTTPSConnection):
         self.endpoint = endpoint
         self.trust = trust
         self.timeouts = timeouts
+        self.answer: HTTPResponse | None = None
+
+    def getresponse(self) -> HTTPResponse:
+        self.answer = super().getresponse()
+        return self.answer
+
+    def close(self) -> None:
+        """Also the answer's share of the socket: pyVmomi drops an answer with an unexpected status unread."""
+        super().close()
+        if self.answer is not None:
+            self.answer.close()
+            self.answer = None
 
     def connect(self) -> None:
         try:
