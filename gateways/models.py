@@ -215,7 +215,7 @@ class ConfigureDraft(models.Model):
     """What the Configure wizard knows so far; the password has an encrypted column of its own."""
 
     gateway = models.OneToOneField(PrivateCloudGateway, on_delete=models.CASCADE, related_name="draft")
-    # One key per wizard page: the cleaned, JSON-able values of that page.
+    # One key per wizard page: {"values": plain JSON, "open": why it is not complete, or empty}.
     pages = models.JSONField(default=_empty)
     password = EncryptedTextField(blank=True)
     # Facts the vCenter page verified: version, thumbprint, certificate, skew_seconds.
