@@ -28,7 +28,14 @@ DATABASES["default"]["CONN_MAX_AGE"] = 600
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DATABASES["default"].setdefault("TEST", {"NAME": env.str("PORTAL_TEST_DB", default="test_portal")})
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "portal_cache"}}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "portal_cache",
+        # Of the 300 that Django keeps, guessing from many addresses would drive out the rate limits.
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    }
+}
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -114,8 +121,8 @@ ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
-# One proxy in front of us says who the client is.
-ALLAUTH_TRUSTED_PROXY_COUNT = 1 if env.bool("BEHIND_PROXY", default=False) else 0
+# One proxy in front of us says who the client is; without it nobody may say so for himself.
+ALLAUTH_TRUSTED_PROXY_COUNT = NINJA_NUM_PROXIES = 1 if env.bool("BEHIND_PROXY", default=False) else 0
 
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
@@ -160,6 +167,8 @@ X_FRAME_OPTIONS = "DENY"
 
 EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
 vars().update(EMAIL_CONFIG)
+# Mails are sent while the browser waits.
+EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Palette Portal <portal@localhost>")
 
 # The durable engine. The lease bounds how long a step whose worker died stays untouched.
@@ -190,6 +199,9 @@ Q_CLUSTER = {
 
 VSPHERE_CONNECT_TIMEOUT_SECONDS = env.float("VSPHERE_CONNECT_TIMEOUT_SECONDS", default=10)
 VSPHERE_READ_TIMEOUT_SECONDS = env.float("VSPHERE_READ_TIMEOUT_SECONDS", default=60)
+
+# How long a released address rests: neighbours and switches remember whose it was.
+IPPOOLS_REST_SECONDS = env.float("IPPOOLS_REST_SECONDS", default=120)
 
 PAIRING_CODE_MINUTES = env.int("PAIRING_CODE_MINUTES", default=60)
 GATEWAY_REGISTRATION_WARNING_MINUTES = env.int("GATEWAY_REGISTRATION_WARNING_MINUTES", default=10)

@@ -84,6 +84,20 @@ def test_register_is_rate_limited(client: Client) -> None:
     assert statuses == {404, 429}
 
 
+def test_rate_limit_believes_no_address_that_the_client_claims(client: Client) -> None:
+    statuses = [
+        client.post(
+            "/v1/pcg/-/register",
+            {"pairing_code": "0000-0000-0000", "name": "dc-east", "ip_address": "10.10.0.9"},
+            content_type="application/json",
+            headers={"X-Forwarded-For": f"10.99.0.{number}"},
+        ).status_code
+        for number in range(12)
+    ]
+
+    assert statuses[-1] == 429
+
+
 def test_heartbeat_with_the_token_is_recorded(client: Client, code: str) -> None:
     answer = register(client, code).json()
 
