@@ -1,3 +1,4 @@
+from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
@@ -13,6 +14,9 @@ from palette_portal import views
 api = NinjaAPI(title="Palette Portal", version="1", urls_namespace="v1", docs_url=None, openapi_url=None)
 api.add_router("/pcg", gateways_router)
 api.add_router("/machines", clusters_router)
+
+# Administrators sign in as everybody does: the admin's own form knows no rate limit.
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
 
 def _problem(request: HttpRequest, status: int, code: str, message: str) -> HttpResponse:
