@@ -1,11 +1,13 @@
 """New credentials for an account whose old ones are refused: what waits for them goes on at once."""
 
+from contextlib import suppress
+
 from django.db import transaction
 
 from clusters.models import Cluster
 from gateways.models import CloudAccount
 from gateways.vcenter_checks import VCenterFacts
-from palette_portal.orchestration.actions import record_event, retry_step_now
+from palette_portal.orchestration.actions import CannotRetry, numbered_last, record_event, retry_step_now
 from palette_portal.orchestration.models import Severity, Step, StepState
 from palette_portal.tenants import audit
 from palette_portal.tenants.models import User
@@ -31,14 +33,16 @@ def change_credentials(
         project=account.project,
         username=username,
     )
-    for cluster in account.clusters.present():
-        _go_on(cluster, by)
+    with numbered_last():
+        for cluster in account.clusters.present():
+            _go_on(cluster, by)
 
 
 def _go_on(cluster: Cluster, by: User) -> None:
     failed = Step.objects.of(cluster.subject).filter(state=StepState.RETRYING, operation__state="Running")
     for step in failed.select_related("operation"):
-        retry_step_now(step, by=by)
+        with suppress(CannotRetry):  # a worker took it meanwhile: it reads the new credentials by itself
+            retry_step_now(step, by=by)
     record_event(
         subject=cluster.subject,
         severity=Severity.INFO,

@@ -4,8 +4,8 @@ import pytest
 from django.test import Client
 
 from gateways.models import CloudAccount
-from palette_portal.orchestration.actions import start_operation
-from palette_portal.orchestration.models import Event, OperationKind, StepState
+from palette_portal.orchestration.actions import CannotRetry, start_operation
+from palette_portal.orchestration.models import Event, OperationKind, Step, StepState
 from palette_portal.orchestration.steps import StepSpec
 from palette_portal.tenants.models import AuditRow, User
 from palette_portal.tenants.roles import Role
@@ -56,6 +56,25 @@ def test_credentials_that_work_are_kept_and_failed_steps_go_on(
     assert operation.steps.get().due_at.year < 2100
     assert AuditRow.objects.get().action == "change-credentials"
     assert Event.objects.filter(reason="CredentialsChanged").exists()
+
+
+def test_step_that_a_worker_took_meanwhile_does_not_undo_the_change(
+    client: Client, account: CloudAccount, admin: User, lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def taken(step: Step, *, by: User) -> None:
+        raise CannotRetry(step)
+
+    monkeypatch.setattr("gateways.actions.credentials.retry_step_now", taken)
+    cluster = make_cluster(account.gateway, cloud_account=account)
+    steps = [StepSpec("account", "Validate vCenter account", "tests.none")]
+    operation = start_operation(kind=OperationKind.PROVISION, subject=cluster.subject, steps=steps, by=admin)
+    operation.steps.update(state=StepState.RETRYING, due_at="2100-01-01T00:00Z", reason="LoginRefused")
+
+    response = client.post(url(account), {"username": lab.username, "password": lab.password})
+
+    assert response.status_code == 302
+    account.refresh_from_db()
+    assert account.password == lab.password
 
 
 def test_credentials_that_vcenter_refuses_are_not_kept(client: Client, account: CloudAccount) -> None:
