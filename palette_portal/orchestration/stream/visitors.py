@@ -2,12 +2,11 @@
 
 import hashlib
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
 from importlib import import_module
 
 from django.conf import settings
 from django.contrib.auth import get_user
-from django.http import HttpRequest
+from django.http import HttpRequest, parse_cookie
 
 from palette_portal.orchestration.changes import PAGES_CHANNEL, notify
 from palette_portal.tenants.models import User
@@ -33,11 +32,8 @@ class Visitor:
 
 
 def visitor_of(cookie_header: str) -> Visitor | None:
-    try:
-        cookie = SimpleCookie(cookie_header).get(settings.SESSION_COOKIE_NAME)
-    except CookieError:
-        return None
-    return Visitor(cookie.value) if cookie and cookie.value else None
+    session_key = parse_cookie(cookie_header).get(settings.SESSION_COOKIE_NAME)
+    return Visitor(session_key) if session_key else None
 
 
 def end_streams_of_session(*, request: HttpRequest | None, **signal: object) -> None:

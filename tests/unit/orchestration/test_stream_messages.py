@@ -65,3 +65,7 @@ def test_visitor_does_not_show_the_session_key_in_its_fingerprint():
 
     assert visitor.session_key == "abcdef123456"
     assert "abcdef" not in visitor.fingerprint
+
+
+def test_visitor_is_found_beside_a_cookie_of_another_application():
+    assert visitor_of('seen={"a": 1}; sessionid=abcdef123456').session_key == "abcdef123456"
