@@ -72,6 +72,6 @@ def event_page(cluster: Cluster, wanted: EventFilter, *, before: int | None = No
 
 
 def events_after(cluster: Cluster, wanted: EventFilter, number: int) -> list[Event]:
-    """What a stream still has to send, oldest first."""
-    rows = Event.objects.of(cluster.subject).after(number)
+    """What a stream still has to send, oldest first: no more than the page can load."""
+    rows = Event.objects.of(cluster.subject).current().after(number)
     return list(rows.matching(severity=wanted.severity, text=wanted.text))

@@ -7,6 +7,7 @@ from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_POST, require_safe
 
+from clusters.actions.retry import retry_step
 from clusters.details import (
     EventFilter,
     event_page,
@@ -22,7 +23,6 @@ from clusters.views.loading import (
     signed_in,
 )
 from palette_portal.http import is_partial
-from palette_portal.orchestration.actions import retry_step_now
 from palette_portal.orchestration.models import Event, Severity, Step
 from palette_portal.orchestration.progress import ShownStep
 
@@ -85,7 +85,7 @@ def cluster_events(request: HttpRequest, cluster_id: UUID) -> HttpResponse:
 def step_retry(request: HttpRequest, cluster_id: UUID, step_id: UUID) -> HttpResponse:
     cluster = get_cluster_for_change(request, cluster_id)
     step = get_object_or_404(Step.objects.of(cluster.subject), pk=step_id)
-    retry_step_now(step, by=signed_in(request))
+    retry_step(cluster=cluster, step=step, by=signed_in(request))
     if not is_partial(request):
         return redirect("clusters:detail", cluster_id=cluster.pk)
     step.refresh_from_db()

@@ -5,11 +5,13 @@ from django.db.models.functions import Now
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
+from clusters.details import EventFilter, events_after
 from clusters.models import Cluster
 from palette_portal.orchestration.actions import record_event, start_operation
+from palette_portal.orchestration.events import archive_old_events
 from palette_portal.orchestration.models import Operation, OperationKind, Severity, StepState
 from palette_portal.orchestration.steps import StepSpec
-from palette_portal.tenants.models import User
+from palette_portal.tenants.models import AuditRow, User
 from palette_portal.tenants.roles import Role
 from tests.factories import (
     amelia,
@@ -181,6 +183,13 @@ def test_events_before_nonsense_is_not_found(client: Client, cluster: Cluster) -
     assert response.status_code == 404
 
 
+def test_stream_from_the_beginning_leaves_archived_events_out(cluster: Cluster) -> None:
+    add_events(cluster, 5)
+    archive_old_events(keep=2)
+
+    assert [event.message for event in events_after(cluster, EventFilter(), 0)] == ["Line 3.", "Line 4."]
+
+
 def test_event_text_is_escaped(client: Client, cluster: Cluster) -> None:
     record_event(
         subject=cluster.subject, severity=Severity.INFO, reason="Odd", message="<script>alert(1)</script>"
@@ -198,6 +207,7 @@ def test_retry_now_makes_the_step_due(client: Client, cluster: Cluster, operatio
     assert response.status_code == 200
     assert f'id="step-{step.pk}"' in response.content.decode()
     assert operation.events.filter(reason="RetryRequested").exists()
+    assert AuditRow.objects.get().detail == {"step": "Validate vCenter account"}
 
 
 def test_retry_of_a_step_that_does_not_wait_is_a_conflict(
@@ -206,6 +216,7 @@ def test_retry_of_a_step_that_does_not_wait_is_a_conflict(
     step = operation.steps.get(key="account")
 
     assert client.post(f"/clusters/{cluster.pk}/steps/{step.pk}/retry/").status_code == 409
+    assert not AuditRow.objects.exists()
 
 
 def test_retry_by_support_is_denied(client: Client, cluster: Cluster, operation: Operation) -> None:
