@@ -23,10 +23,11 @@ class GatewayChannel:
     def open(
         self, user: User, path_arguments: Mapping[str, str], query: Mapping[str, str]
     ) -> Subscription | None:
-        if user.tenant_id is None or not can(user, Permission.VIEW_GATEWAYS):
+        install = query.get("install", "")
+        if user.tenant_id is None or not can(user, Permission.VIEW_GATEWAYS) or not _is_id_or_empty(install):
             return None
         denied = reason_against(user, Permission.MANAGE_GATEWAYS)
-        page = _Page(user.tenant_id, denied, query.get("install", ""))
+        page = _Page(user.tenant_id, denied, install)
         return Subscription(
             tenant_id=user.tenant_id,
             subjects=None,
@@ -80,3 +81,10 @@ class _Page:
             card = card_for_stream(gateway, denied=self.denied)
             html = render_to_string("gateways/_gateway_card.html", {"card": card, "oob": True})
         return Message(event="patch", html=html, id=None)
+
+
+def _is_id_or_empty(text: str) -> bool:
+    try:
+        return not text or bool(UUID(text))
+    except ValueError:
+        return False
