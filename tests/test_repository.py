@@ -42,12 +42,11 @@ def test_versions_agree_between_project_and_changelog() -> None:
 
 
 def test_every_app_has_the_standard_modules() -> None:
+    with_pages = {"states", "views", "urls"}
     for app in APPS:
-        for module in ("models", "states", "actions", "urls", "admin"):
-            found = [(ROOT / app / f"{module}.py").exists(), (ROOT / app / module).is_dir()]
-            if module == "states" and app == "ippools":
-                continue
-            assert any(found), f"{app} has no {module}"
+        expected = {"models", "actions", "admin"} | (with_pages if app != "ippools" else set())
+        found = {path.stem for path in (ROOT / app).iterdir()}
+        assert expected - found == set(), app
 
 
 def test_no_forbidden_module_names() -> None:
