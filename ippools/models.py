@@ -1,5 +1,6 @@
 import ipaddress
 import uuid
+from datetime import timedelta
 
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -44,6 +45,10 @@ class IPPool(models.Model):
     restrict_to_single_cluster = models.BooleanField(default=False)
     # The first cluster that claimed from a restricted pool; cleared when its last claim is released.
     reserved_for = models.UUIDField(null=True, blank=True)
+    # Counts edits: who claims with an older idea of the pool's addresses has to look again.
+    edition = models.PositiveIntegerField(default=1)
+    # Every address below it is held, returned or never handed out; None = look from the first one.
+    unused_from = models.GenericIPAddressField(null=True, blank=True)
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
 
@@ -77,6 +82,11 @@ class IPPool(models.Model):
             prefix=self.prefix,
             reserved=[self.gateway_address, *self.excluded],
         )
+
+    @property
+    def wake_reference(self) -> str:
+        """What a step names that waits for an address: rung when some come back or the pool grows."""
+        return f"ip-pool:{self.id}"
 
     @property
     def network(self) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
@@ -119,3 +129,55 @@ class IPAddressClaim(models.Model):
 
     def __str__(self) -> str:
         return self.address
+
+
+class ReturnedAddressQuerySet(models.QuerySet["ReturnedAddress"]):
+    def resting(self) -> "ReturnedAddressQuerySet":
+        return self.filter(free_at__gt=timezone.now())
+
+
+class ReturnedAddress(models.Model):
+    """An address that was handed out and came back; it can be claimed again when it has rested."""
+
+    pool = models.ForeignKey(IPPool, on_delete=models.CASCADE, related_name="returned")
+    address = models.GenericIPAddressField()
+    free_at = models.DateTimeField()
+
+    objects = ReturnedAddressQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["address"]
+        constraints = [
+            models.UniqueConstraint(fields=["pool", "address"], name="returned_address_once_in_pool")
+        ]
+
+    def __str__(self) -> str:
+        return self.address
+
+
+# A cluster that has not asked again for so long does not hold up the others.
+FORGOTTEN_AFTER = timedelta(minutes=10)
+
+
+class WaitingClusterQuerySet(models.QuerySet["WaitingCluster"]):
+    def in_line(self, pool: IPPool) -> "WaitingClusterQuerySet":
+        return self.filter(pool=pool, asked_at__gt=timezone.now() - FORGOTTEN_AFTER)
+
+
+class WaitingCluster(models.Model):
+    """A place in the line of an exhausted pool, in the order of ids."""
+
+    pool = models.ForeignKey(IPPool, on_delete=models.CASCADE, related_name="waiting")
+    cluster_id = models.UUIDField()
+    count = models.PositiveIntegerField()
+    since = models.DateTimeField(default=timezone.now)
+    asked_at = models.DateTimeField()
+
+    objects = WaitingClusterQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [models.UniqueConstraint(fields=["pool", "cluster_id"], name="waiting_once_in_pool")]
+
+    def __str__(self) -> str:
+        return f"{self.cluster_id} waits for {self.count}"

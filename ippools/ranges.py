@@ -1,6 +1,7 @@
 """Address arithmetic for pools: IPv4 and IPv6, no model, no database."""
 
 import ipaddress
+import sys
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -21,8 +22,27 @@ class AddressRange:
         return self._covers(parsed) and parsed not in self.reserved
 
     def __len__(self) -> int:
-        inside = sum(1 for address in self.reserved if self._covers(address))
-        return int(self.last) - int(self.first) + 1 - inside
+        """As `size`, as far as Python lets a length go."""
+        return max(0, min(self.size, sys.maxsize))
+
+    @property
+    def span(self) -> int:
+        """How many addresses lie from first to last, the reserved ones included."""
+        return int(self.last) - int(self.first) + 1
+
+    @property
+    def size(self) -> int:
+        """How many may be handed out. An IPv6 network has more than `len` can say."""
+        return self.span - len(self.reserved_inside)
+
+    @property
+    def reserved_inside(self) -> list[IPAddress]:
+        return sorted((address for address in self.reserved if self._covers(address)), key=int)
+
+    def slice(self, begin: int, end: int) -> list[IPAddress]:
+        """Addresses by their place from the first, the reserved ones included."""
+        kind, first = type(self.first), int(self.first)
+        return [kind(first + place) for place in range(max(begin, 0), min(end, self.span))]
 
     def __iter__(self) -> Iterator[IPAddress]:
         kind = type(self.first)

@@ -39,6 +39,7 @@ def configure_django() -> None:
     os.environ.setdefault("STATIC_FROM_SOURCE", "1")
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    settings.IPPOOLS_REST_SECONDS = 0
     django.setup()
 
 

@@ -1,0 +1,42 @@
+"""IP pools and the addresses they hand out.
+
+An address is held by at most one owner, and an owner holds at most one address per purpose, whoever asks how
+often at the same time: every claim and release of a pool passes the lock on the pool's row.
+"""
+
+from ippools.actions.claims import (
+    PoolExhausted,
+    PoolReserved,
+    PoolUnavailable,
+    WantedAddress,
+    claim_address,
+    claim_addresses,
+    release_address,
+    release_addresses,
+)
+from ippools.actions.pools import PoolInUse, create_pool, delete_pool, edit_pool, exclude_addresses
+from ippools.actions.room import check_can_serve, check_has_room, free_count, needed_addresses
+from ippools.actions.validation import InvalidPool, PoolValues, check_pool
+
+__all__ = [
+    "InvalidPool",
+    "PoolExhausted",
+    "PoolInUse",
+    "PoolReserved",
+    "PoolUnavailable",
+    "PoolValues",
+    "WantedAddress",
+    "check_can_serve",
+    "check_has_room",
+    "check_pool",
+    "claim_address",
+    "claim_addresses",
+    "create_pool",
+    "delete_pool",
+    "edit_pool",
+    "exclude_addresses",
+    "free_count",
+    "needed_addresses",
+    "release_address",
+    "release_addresses",
+]
