@@ -6,7 +6,15 @@ from typing import Any
 
 from django.utils import timezone
 
-from clusters.models import AddressAllocation, Cluster, ClusterPurpose, MachinePool, Placement, PoolRole
+from clusters.models import (
+    AddressAllocation,
+    Cluster,
+    ClusterPurpose,
+    Machine,
+    MachinePool,
+    Placement,
+    PoolRole,
+)
 from gateways.actions.pairing import hash_token
 from gateways.models import CloudAccount, GatewayRelease, PrivateCloudGateway
 from ippools.models import IPPool, NetworkType
@@ -144,3 +152,10 @@ def make_machine_pool(cluster: Cluster | None = None, **fields: Any) -> MachineP
         network_name="VM Network",
     )
     return pool
+
+
+def make_machine(pool: MachinePool | None = None, **fields: Any) -> Machine:
+    pool = pool or make_machine_pool()
+    values = {"index": 1, "placement": pool.placements.first(), **fields}
+    name = f"{pool.cluster.name}-cp-{values['index']}"
+    return Machine.objects.create(cluster=pool.cluster, pool=pool, **{"name": name, **values})

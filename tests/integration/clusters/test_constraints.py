@@ -4,9 +4,9 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from clusters.models import AddressAllocation, Cluster, ClusterPurpose, Machine, PoolRole
+from clusters.models import AddressAllocation, Cluster, ClusterPurpose, PoolRole
 from clusters.states import ClusterState, MachineState
-from tests.factories import make_cluster, make_gateway, make_machine_pool, make_project
+from tests.factories import make_cluster, make_gateway, make_machine, make_machine_pool, make_project
 
 pytestmark = pytest.mark.django_db
 
@@ -14,11 +14,6 @@ pytestmark = pytest.mark.django_db
 def refuses(constraint, work):
     with pytest.raises(IntegrityError, match=constraint), transaction.atomic():
         work()
-
-
-def make_machine(pool, **fields):
-    values = {"index": 1, "name": "gw-cp-1", "placement": pool.placements.get(), **fields}
-    return Machine.objects.create(cluster=pool.cluster, pool=pool, **values)
 
 
 def test_gateway_cluster_has_no_project():

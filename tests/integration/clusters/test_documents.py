@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from clusters.documents import clone_spec, cluster_spec, guest_documents
-from clusters.models import AddressAllocation, ClusterSecrets, Machine, PoolRole
+from clusters.models import AddressAllocation, ClusterSecrets, PoolRole
 from clusters.tokens import report_token
 from ippools.models import IPAddressClaim
 from palette_portal.bootstrap.pki import (
@@ -18,16 +18,16 @@ from palette_portal.bootstrap.pki import (
     generate_cluster_pki,
     kubeconfig_expiry,
 )
-from tests.factories import make_cluster, make_gateway, make_machine_pool, make_pool
+from tests.factories import make_cluster, make_gateway, make_machine, make_machine_pool, make_pool
 
 pytestmark = pytest.mark.django_db
 MAC = "00:50:56:aa:bb:cc"
 
 
-def make_machine(gateway=None, *, index=1, role=PoolRole.CONTROL_PLANE, **cluster_fields):
+def make_node(gateway=None, *, index=1, **cluster_fields):
     gateway = gateway or make_gateway()
     cluster = make_cluster(gateway, name="My Gateway", endpoint_host="10.10.183.30", **cluster_fields)
-    pool = make_machine_pool(cluster, role=role, ip_pool=make_pool(gateway))
+    pool = make_machine_pool(cluster, ip_pool=make_pool(gateway))
     pki = generate_cluster_pki("my-gateway")
     kubeconfig = admin_kubeconfig(pki, cluster_name="my-gateway", server="https://10.10.183.30:6443")
     ClusterSecrets.objects.create(
@@ -37,13 +37,7 @@ def make_machine(gateway=None, *, index=1, role=PoolRole.CONTROL_PLANE, **cluste
         bootstrap_token=generate_bootstrap_token().reveal(),
         certificates_expire_at=kubeconfig_expiry(kubeconfig),
     )
-    machine = Machine.objects.create(
-        cluster=cluster,
-        pool=pool,
-        placement=pool.placements.get(),
-        index=index,
-        name=f"my-gateway-cp-{index}",
-    )
+    machine = make_machine(pool, index=index, name=f"my-gateway-cp-{index}")
     IPAddressClaim.objects.create(
         pool=pool.ip_pool,
         address="10.10.183.20",
@@ -66,7 +60,7 @@ def file_of(documents, path):
 
 
 def test_documents_name_machine_address_and_mac():
-    metadata = decoded(guest_documents(make_machine(), mac_address=MAC), "metadata")
+    metadata = decoded(guest_documents(make_node(), mac_address=MAC), "metadata")
 
     interface = metadata["network"]["ethernets"]["id0"]
     assert metadata["local-hostname"] == "my-gateway-cp-1"
@@ -76,14 +70,14 @@ def test_documents_name_machine_address_and_mac():
 
 
 def test_documents_come_out_the_same_every_time():
-    machine = make_machine()
+    machine = make_node()
 
     assert guest_documents(machine, mac_address=MAC) == guest_documents(machine, mac_address=MAC)
 
 
 def test_documents_say_where_to_report_with_the_machines_own_token(settings):
     settings.PUBLIC_URL = "https://portal.acme.test"
-    machine = make_machine()
+    machine = make_node()
 
     target = json.loads(file_of(guest_documents(machine, mac_address=MAC), "/etc/palette/report.json"))
 
@@ -92,7 +86,7 @@ def test_documents_say_where_to_report_with_the_machines_own_token(settings):
 
 
 def test_dhcp_documents_have_no_address():
-    machine = make_machine(address_allocation=AddressAllocation.DHCP)
+    machine = make_node(address_allocation=AddressAllocation.DHCP)
 
     interface = decoded(guest_documents(machine, mac_address=MAC), "metadata")["network"]["ethernets"]["id0"]
     assert interface["dhcp4"] is True
@@ -104,17 +98,17 @@ def test_dhcp_documents_have_no_address():
     [(1, "/run/kubeadm/kubeadm.yaml"), (2, "/run/kubeadm/kubeadm-join.yaml")],
 )
 def test_first_master_begins_and_others_join(index, path):
-    documents = guest_documents(make_machine(index=index), mac_address=MAC)
+    documents = guest_documents(make_node(index=index), mac_address=MAC)
 
     assert "kubeadm.k8s.io" in file_of(documents, path)
 
 
 def test_masters_without_workers_take_workloads():
-    assert cluster_spec(make_machine().cluster).workloads_on_control_plane is True
+    assert cluster_spec(make_node().cluster).workloads_on_control_plane is True
 
 
 def test_masters_with_workers_do_not():
-    machine = make_machine()
+    machine = make_node()
     make_machine_pool(machine.cluster, name="workers", role=PoolRole.WORKER)
 
     assert cluster_spec(machine.cluster).workloads_on_control_plane is False
@@ -127,7 +121,7 @@ def test_proxy_of_the_installer_is_the_nodes_proxy():
         no_proxy=".acme.test",
     )
 
-    proxy = cluster_spec(make_machine(gateway).cluster).proxy
+    proxy = cluster_spec(make_node(gateway).cluster).proxy
 
     assert proxy is not None
     assert (proxy.http, proxy.no_proxy) == ("http://proxy.acme.test:3128", ".acme.test")
@@ -139,14 +133,14 @@ def test_certificate_of_the_proxy_is_trusted(encoding):
     der = ssl.PEM_cert_to_DER_cert(pem)
     encoded = base64.b64encode(pem.encode() if encoding == "PEM" else der).decode().rstrip("=")
 
-    cluster = make_machine(make_gateway(proxy_certificate=encoded)).cluster
+    cluster = make_node(make_gateway(proxy_certificate=encoded)).cluster
 
     (trusted,) = cluster_spec(cluster).trusted_certificates
     assert ssl.PEM_cert_to_DER_cert(trusted) == der
 
 
 def test_vm_carries_the_marks_of_its_owner():
-    machine = make_machine()
+    machine = make_node()
 
     spec = clone_spec(machine)
 

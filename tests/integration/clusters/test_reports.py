@@ -9,22 +9,14 @@ from clusters.models import Machine
 from clusters.states import MachineState
 from clusters.tokens import report_token, token_digest
 from palette_portal.orchestration.models import Event
-from tests.factories import make_machine_pool
+from tests.factories import make_machine
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
 def machine() -> Machine:
-    pool = make_machine_pool()
-    machine = Machine.objects.create(
-        cluster=pool.cluster,
-        pool=pool,
-        placement=pool.placements.get(),
-        index=1,
-        name="gw-cp-1",
-        ip_address="10.10.183.20",
-    )
+    machine = make_machine(name="gw-cp-1", ip_address="10.10.183.20")
     machine.report_token_hash = token_digest(report_token(machine).reveal())
     machine.save()
     return machine
