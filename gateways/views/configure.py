@@ -190,8 +190,10 @@ def _accept(visit: Visit, form: WizardForm) -> HttpResponse:
 
 
 def _refuse(visit: Visit, form: WizardForm) -> HttpResponse:
-    """A password that was accepted or never tried is kept, so that it is typed once only."""
-    if isinstance(form, VCenterForm) and not form.password_was_refused:
+    """What was typed is kept, so that it is typed once only; a password that was refused is not."""
+    if not isinstance(form, VCenterForm):
+        _keep_typed(visit, type(form))
+    elif not form.password_was_refused:
         _keep_typed(visit, VCenterForm)
         form.show_as_stored(get_draft(visit.gateway))
     return visit.render(status=422, form=form)

@@ -260,3 +260,13 @@ def test_addresses_update_without_javascript_redraws_the_fields(walk: Walk) -> N
 
     assert response.status_code == 200
     assert 'type="text" name="control_plane_endpoint"' in text_of(response)
+
+
+def test_addresses_refused_values_are_there_again_later(walk: Walk) -> None:
+    walk.to_addresses()
+
+    refused = walk.post("addresses", {**POOL, "start": "10.10.183.50"})
+
+    assert refused.status_code == 422
+    assert "10.10.183.50" in walk.get("addresses").content.decode()
+    assert walk.draft.pages["addresses"]["open"]
