@@ -1,15 +1,17 @@
 """Where a gateway's machines can go: what one vCenter offers, choice by choice, and whether it suffices."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
+from typing import Any, TypeVar
 
 from django.core.cache import cache
 
 from gateways.drafts import credentials_of
 from gateways.models import ConfigureDraft
+from gateways.time_limit import within
 from palette_portal.vsphere.capacity import Capacity, read_capacity
+from palette_portal.vsphere.errors import Unreachable
 from palette_portal.vsphere.inventory import (
     ComputeCluster,
     Datastore,
@@ -17,10 +19,13 @@ from palette_portal.vsphere.inventory import (
     Network,
     read_inventory,
 )
-from palette_portal.vsphere.session import sessions
+from palette_portal.vsphere.session import VCenter, sessions
 
 GB = 1000**3
 CACHE_SECONDS = 60
+LIMIT_SECONDS = 25.0
+
+Answer = TypeVar("Answer")
 
 # Each choice follows the one it depends on.
 CHOICES = ("datacenter", "folder", "compute_cluster", "resource_pool", "datastore", "network")
@@ -197,7 +202,7 @@ def cached_inventory(draft: ConfigureDraft) -> Inventory | None:
 
 def fetch_inventory(draft: ConfigureDraft) -> Inventory:
     """Read it from vCenter and keep it for a minute. Raise VSphereError."""
-    inventory = read_inventory(sessions.get(credentials_of(draft)))
+    inventory = _ask(draft, read_inventory)
     cache.set(_cache_key(draft), inventory, CACHE_SECONDS)
     return inventory
 
@@ -207,7 +212,17 @@ def get_inventory(draft: ConfigureDraft) -> Inventory:
 
 
 def fetch_capacity(draft: ConfigureDraft, compute_cluster_moid: str) -> Capacity:
-    return read_capacity(sessions.get(credentials_of(draft)), compute_cluster_moid)
+    return _ask(draft, lambda vcenter: read_capacity(vcenter, compute_cluster_moid))
+
+
+def _ask(draft: ConfigureDraft, question: Callable[[VCenter], Answer]) -> Answer:
+    credentials = credentials_of(draft)
+    answer = within(LIMIT_SECONDS, lambda: question(sessions.get(credentials)))
+    if answer is None:
+        raise Unreachable(
+            f"{credentials.server} did not finish answering within {LIMIT_SECONDS:.0f} seconds."
+        )
+    return answer
 
 
 def lacking_disk(inventory: Inventory, datastore_moid: str, nodes: int) -> str:

@@ -3,14 +3,12 @@
 Within a time limit, whatever the network does.
 """
 
-import threading
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from queue import Empty, Queue
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from django.conf import settings
 
+from gateways.time_limit import within
 from palette_portal.vsphere.errors import CertificateNotTrusted, LoginRefused, NoPermission, VSphereError
 from palette_portal.vsphere.session import Credentials, connect
 from palette_portal.vsphere.trust import ServerCertificate, Timeouts, fetch_certificate
@@ -21,7 +19,6 @@ READ_SECONDS = 10.0
 SKEW_WARNING_SECONDS = 60
 
 Field = Literal["server", "username", "password", "trusted_thumbprint"]
-Result = TypeVar("Result")
 
 
 class VCenterRefused(Exception):
@@ -72,7 +69,7 @@ def verify_vcenter(
     `trusted_thumbprint` is the certificate that a person compared and trusts; it only counts if the system's
     certificate authorities do not vouch for the server.
     """
-    facts = _within(limit_seconds, lambda: _verify(credentials, trusted_thumbprint))
+    facts = within(limit_seconds, lambda: _verify(credentials, trusted_thumbprint))
     if facts is None:
         raise VCenterRefused(
             "server",
@@ -141,23 +138,3 @@ def _field_of(error: VSphereError) -> Field:
 
 def _in_words(error: VSphereError) -> str:
     return f"{error.sentence} {error.hint}".strip()
-
-
-def _within(seconds: float, check: Callable[[], Result]) -> Result | None:
-    """The check's result, or None when it takes longer: name resolution, for one, knows no timeout."""
-    answers: Queue[tuple[Result | None, Exception | None]] = Queue()
-
-    def run() -> None:
-        try:
-            answers.put((check(), None))
-        except Exception as error:
-            answers.put((None, error))
-
-    threading.Thread(target=run, name="vcenter-check", daemon=True).start()
-    try:
-        result, error = answers.get(timeout=seconds)
-    except Empty:
-        return None
-    if error is not None:
-        raise error
-    return result

@@ -1,9 +1,22 @@
+import threading
 from dataclasses import replace
 
 import pytest
 
-from gateways.placement import NOTHING, Choices, Option, capacity_warning, lacking_disk, size_in_words
+from gateways import placement
+from gateways.drafts import VCENTER
+from gateways.models import ConfigureDraft
+from gateways.placement import (
+    NOTHING,
+    Choices,
+    Option,
+    capacity_warning,
+    fetch_inventory,
+    lacking_disk,
+    size_in_words,
+)
 from palette_portal.vsphere.capacity import Capacity
+from palette_portal.vsphere.errors import Unreachable
 from palette_portal.vsphere.inventory import (
     ComputeCluster,
     Datacenter,
@@ -168,3 +181,16 @@ def test_capacity_that_is_scarce_is_a_warning(
 
 def test_sizes_in_words() -> None:
     assert [size_in_words(size) for size in (0, 900 * GB, 1_200 * GB)] == ["0 GB", "900 GB", "1.2 TB"]
+
+
+def test_inventory_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = {"server": "vcenter.acme.test", "username": "amelia"}
+    draft = ConfigureDraft(pages={VCENTER: {"values": values, "open": ""}}, password="secret")
+    never = threading.Event()
+    monkeypatch.setattr(placement, "LIMIT_SECONDS", 0.02)
+    monkeypatch.setattr(placement.sessions, "get", lambda _credentials: never.wait(30))
+
+    with pytest.raises(Unreachable, match="did not finish answering"):
+        fetch_inventory(draft)
+
+    never.set()
