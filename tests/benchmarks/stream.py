@@ -32,7 +32,8 @@ PAUSE_SECONDS = 0.1
 TICK = re.compile(rb"tick-(\d+)\.")
 SERVER = ["-m", "uvicorn", "palette_portal.asgi:application", "--log-level", "warning"]
 CONNECTIONS = (
-    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+    " AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
 )
 
 
@@ -135,6 +136,7 @@ async def measure(
     before = count_connections(url)
     for page in pages[WARM_UP:]:
         await page.open()
+    held = max(0, count_connections(url) - before)
     readers = [asyncio.create_task(page.read()) for page in pages]
     cpu_before = cpu_seconds_of(web_pid)
     writer = await asyncio.create_subprocess_exec(
@@ -148,7 +150,6 @@ async def measure(
     async with asyncio.timeout(30):
         await asyncio.gather(*readers)
     cpu = cpu_seconds_of(web_pid) - cpu_before
-    held = max(0, count_connections(url) - before)
     committed = [float(moment) for moment in json.loads(answer)]
     seconds = [seen - committed[n] for page in pages for n, seen in page.seen.items()]
     return Measured(seconds, held, cpu)

@@ -91,7 +91,7 @@ class Stream:
         except TimeoutError:
             await self._write(b": still here\n\n")
             return
-        await self._write_new(batch)
+        await self._write_new([*batch, *self._mailbox.rest()])
 
     async def _write_new(self, batch: Batch) -> None:
         """All at once, but for rows that the replay has sent already."""
