@@ -51,7 +51,11 @@ class TaskWatcher:
     def __init__(self, credentials: Credentials, timeouts: Timeouts | None = None) -> None:
         self.vcenter = VCenter(credentials, timeouts).open()
         self.vcenter.stub.log_in_again = None  # a new session would not know the filters
-        self._new_collector()
+        try:
+            self._new_collector()
+        except BaseException:
+            self.vcenter.close()
+            raise
         self._wanted: set[Key] = set()
         self._values: dict[Key, dict[str, Any]] = {}
         self._told: dict[Key, Hashable] = {}

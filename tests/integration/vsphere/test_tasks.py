@@ -39,6 +39,24 @@ def changes_until(watching: TaskWatcher, found: Callable[[Change], bool]) -> lis
     raise AssertionError(f"Not seen within 20 s: {changes}")
 
 
+def test_watcher_that_cannot_begin_leaves_no_session(
+    credentials: Credentials, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sessions = []
+
+    def refuse(watching: TaskWatcher) -> None:
+        sessions.append(watching.vcenter)
+        assert watching.vcenter.is_alive()
+        raise VSphereFault("vCenter refuses another collector.")
+
+    monkeypatch.setattr(TaskWatcher, "_new_collector", refuse)
+
+    with pytest.raises(VSphereFault):
+        TaskWatcher(credentials)
+
+    assert sessions[0].closed
+
+
 def is_over(task_moid: str) -> Callable[[Change], bool]:
     return lambda change: (
         isinstance(change, TaskChanged) and change.task.moid == task_moid and change.task.is_over
