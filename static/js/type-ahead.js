@@ -4,6 +4,7 @@ const WORTH_FILTERING = 10;
 
 class TypeAhead {
   constructor(select) {
+    const hadFocus = document.activeElement === select;
     this.select = select;
     this.input = this.makeInput();
     this.list = this.makeList();
@@ -12,6 +13,7 @@ class TypeAhead {
     select.dataset.enhanced = "";
     this.showChosen();
     this.listen();
+    if (hadFocus) this.input.focus();
   }
 
   makeInput() {

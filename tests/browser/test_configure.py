@@ -14,6 +14,7 @@ from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from clusters.models import Cluster
+from gateways.placement import Choices, Option
 from palette_portal.vsphere.session import sessions
 from tests.factories import amelia, make_gateway, make_release
 from tests.integration.gateways.configure.walk import NAMES, POOL, Walk
@@ -198,6 +199,26 @@ def test_placement_another_compute_cluster_empties_what_hung_on_it(
 
     expect(page.locator("#id_resource_pool option:checked")).to_have_text("Select…")
     expect(page.locator("#id_datastore option:checked")).to_contain_text("shared-nfs-1")
+
+
+def test_placement_with_many_choices_filters_as_one_types(
+    amelias: Page, walk: Walk, portal: str, monkeypatch: pytest.MonkeyPatch, check_accessible: CheckAccessible
+) -> None:
+    page = amelias
+    ahead(walk.to_placement)
+    few = Choices._datacenters
+    many = [Option(f"datacenter-9{n}", f"site-{n:02}") for n in range(12)]
+    monkeypatch.setattr(Choices, "_datacenters", lambda self, parent: [*many, *few(self, parent)])
+    page.goto(portal + walk.url("placement"))
+
+    combobox = page.locator("input#id_datacenter")
+    combobox.fill("dc-1")
+    check_accessible(page)
+    page.keyboard.press("Enter")
+
+    expect(page.locator("#id_compute_cluster")).to_be_enabled()
+    expect(combobox).to_have_value("dc-1")
+    expect(combobox).to_be_focused()
 
 
 def test_placement_is_read_again_after_an_outage(amelias: Page, walk: Walk, portal: str) -> None:
