@@ -30,6 +30,7 @@ WARM_UP = 20
 CHANGES = 100
 PAUSE_SECONDS = 0.1
 TICK = re.compile(rb"tick-(\d+)\.")
+LONGEST_TICK = len("tick-99999.") - 1
 SERVER = ["-m", "uvicorn", "palette_portal.asgi:application", "--log-level", "warning"]
 CONNECTIONS = (
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
@@ -181,12 +182,13 @@ class Page:
 
     async def read(self) -> None:
         """Several changes may come as one: then the last one's moment counts for all that it replaced."""
-        while max(self.seen, default=-1) < CHANGES - 1:
-            line = await self._lines.readline()
-            if found := TICK.search(line):
-                moment, number = time(), int(found[1])
-                for n in range(max(self.seen, default=-1) + 1, number + 1):
-                    self.seen[n] = moment
+        last, tail = -1, b""
+        while last < CHANGES - 1:
+            data = tail + await self._lines.read(2**16)
+            moment, tail = time(), data[-LONGEST_TICK:]
+            newest = max(map(int, TICK.findall(data)), default=-1)
+            self.seen.update(dict.fromkeys(range(last + 1, newest + 1), moment))
+            last = max(last, newest)
         self._writer.close()
 
 
