@@ -1,13 +1,11 @@
 """From our rows to what a node and its VM shall be. The same rows always give the same documents."""
 
-import base64
-import ssl
-
 from django.conf import settings
 
 from clusters.models import AddressAllocation, Cluster, Machine, PoolRole
 from clusters.names import label
 from clusters.tokens import report_token
+from gateways.installer.rules import decode_certificate
 from gateways.models import PrivateCloudGateway
 from ippools.models import IPAddressClaim
 from palette_portal.bootstrap.cloud_init import metadata, user_data
@@ -68,7 +66,7 @@ def cluster_spec(cluster: Cluster) -> ClusterSpec:
         ssh_keys=tuple(cluster.ssh_keys),
         ntp_servers=tuple(cluster.ntp_servers),
         proxy=_proxy(gateway),
-        trusted_certificates=_trusted_certificates(gateway.proxy_certificate),
+        trusted_certificates=(decode_certificate(encoded),) if (encoded := gateway.proxy_certificate) else (),
         manifests=(pod_network(cluster.pod_cidr),),
         workloads_on_control_plane=not cluster.machine_pools.filter(role=PoolRole.WORKER).exists(),
     )
@@ -110,13 +108,3 @@ def _proxy(gateway: PrivateCloudGateway) -> Proxy | None:
     if not (gateway.http_proxy or gateway.https_proxy):
         return None
     return Proxy(http=gateway.http_proxy, https=gateway.https_proxy, no_proxy=gateway.no_proxy)
-
-
-def _trusted_certificates(encoded: str) -> tuple[str, ...]:
-    """The installer's OVF property is base64 of a PEM or DER certificate."""
-    if not encoded:
-        return ()
-    content = base64.b64decode(encoded + "=" * (-len(encoded) % 4))
-    if content.lstrip().startswith(b"-----BEGIN"):
-        return (content.decode(),)
-    return (ssl.DER_cert_to_PEM_cert(content),)

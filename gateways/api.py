@@ -3,8 +3,6 @@
 Errors are {"code", "message"}; the installer's log shows the message to the person who reads it.
 """
 
-import base64
-import binascii
 import ipaddress
 from uuid import UUID
 
@@ -23,6 +21,7 @@ from gateways.actions.pairing import (
     record_heartbeat,
     register_installer,
 )
+from gateways.installer.rules import decode_certificate
 from gateways.models import PrivateCloudGateway
 
 router = Router(tags=["installer"])
@@ -31,18 +30,18 @@ _STATUS = {"InvalidPairingCode": 404, "PairingCodeUsed": 410, "PairingCodeExpire
 
 
 class Proxy(Schema):
-    http_proxy: str = Field(max_length=1024, pattern=r"^https?://\S+$")
-    https_proxy: str = Field(max_length=1024, pattern=r"^https?://\S+$")
-    no_proxy: str = Field(min_length=1, max_length=4096)
+    """Nodes get it, so it holds nothing that ends a quoted text there."""
+
+    http_proxy: str = Field(max_length=1024, pattern=r"^https?://[!#-\[\]-~]+$")
+    https_proxy: str = Field(max_length=1024, pattern=r"^https?://[!#-\[\]-~]+$")
+    no_proxy: str = Field(max_length=4096, pattern=r"^[ !#-\[\]-~]+$")
     certificate: str = Field("", max_length=65536)
 
     @field_validator("certificate")
     @classmethod
-    def _is_base64(cls, value: str) -> str:
-        try:
-            base64.b64decode(value + "=" * (-len(value) % 4), validate=True)
-        except binascii.Error as error:
-            raise ValueError("The certificate is not base64.") from error
+    def _is_certificate(cls, value: str) -> str:
+        if value:
+            decode_certificate(value)
         return value
 
 

@@ -9,6 +9,12 @@ from tests.factories import amelia, make_gateway
 
 pytestmark = pytest.mark.django_db
 
+PROXY = {
+    "http_proxy": "http://u:p@10.0.0.1:3128",
+    "https_proxy": "http://u:p@10.0.0.1:3128",
+    "no_proxy": ".acme",
+}
+
 
 def register(client: Client, code: str, **fields: object) -> object:
     body = {"pairing_code": code, "name": "dc-east", "ip_address": "10.10.0.9", "version": "1.0.0", **fields}
@@ -30,12 +36,7 @@ def test_register_answers_with_a_token(client: Client, code: str) -> None:
 
 
 def test_register_keeps_proxy_and_networks(client: Client, code: str) -> None:
-    proxy = {
-        "http_proxy": "http://u:p@10.0.0.1:3128",
-        "https_proxy": "http://u:p@10.0.0.1:3128",
-        "no_proxy": ".acme",
-    }
-    register(client, code, proxy=proxy, pod_cidr="10.244.0.0/16", service_cidr="10.96.0.0/12")
+    register(client, code, proxy=PROXY, pod_cidr="10.244.0.0/16", service_cidr="10.96.0.0/12")
 
     gateway = PrivateCloudGateway.objects.get()
     assert gateway.http_proxy == "http://u:p@10.0.0.1:3128"
@@ -66,6 +67,9 @@ def test_register_with_a_used_code_is_410(client: Client, code: str) -> None:
         {"pod_cidr": "10.96.0.0/16", "service_cidr": "10.96.0.0/12"},
         {"proxy": {"http_proxy": "http://10.0.0.1:3128"}},
         {"proxy": {"http_proxy": "x", "https_proxy": "x", "no_proxy": "x"}},
+        {"proxy": {**PROXY, "https_proxy": 'http://10.0.0.1:3128"'}},
+        {"proxy": {**PROXY, "no_proxy": ".acme\nEnvironment=X=1"}},
+        {"proxy": {**PROXY, "certificate": "aGVsbG8="}},
     ],
 )
 def test_register_with_wrong_values_is_422_and_changes_nothing(
