@@ -13,6 +13,7 @@ from tests.lab.vcsim import Lab
 @pytest.fixture
 def stage(db: None, lab: Lab, vcenter: VSphere) -> Iterator[Stage]:  # noqa: F811
     """A gateway's account and address pool on the lab's vCenter; nothing is provisioned yet."""
+    lab.set_durations(clone_seconds=0.05, power_on_seconds=0.02)
     lab.forget_calls()
     with ExitStack() as closing:
         yield make_stage(lab, vcenter, closing)

@@ -20,7 +20,7 @@ from clusters.models import AddressAllocation, Cluster, ClusterPurpose, Machine,
 from gateways.models import CloudAccount, PrivateCloudGateway
 from ippools.models import IPAddressClaim, IPPool
 from palette_portal.orchestration.engine import run_next_step
-from palette_portal.orchestration.models import Event, Operation, Step
+from palette_portal.orchestration.models import Event, Operation, Step, StepState
 from palette_portal.vsphere.inventory import read_inventory
 from palette_portal.vsphere.session import connect
 from tests.engine import make_waiting_steps_due
@@ -146,8 +146,13 @@ class Stage:
         while not condition():
             assert time.monotonic() < deadline, self.describe()
             if not run_next_step():
-                self.guests.play()
+                self._let_guests_report()
                 make_waiting_steps_due(self.operation)
+
+    def _let_guests_report(self) -> None:
+        begun = self.operation.steps.filter(key__endswith="/powered-on").exclude(state=StepState.PENDING)
+        if set(begun.values_list("group", flat=True)) - self.guests.done - self.guests.silent:
+            self.guests.play()
 
     @contextmanager
     def outage(self) -> Iterator[None]:
