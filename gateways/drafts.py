@@ -19,6 +19,7 @@ FORM_PAGES = (VCENTER, PLACEMENT, ADDRESSES)
 
 _SEPARATORS = re.compile(r"[\s,;]+")
 NOT_CHECKED = "Not finished yet."
+ENTER_AGAIN = "The gateway was reset. Enter the password of the vCenter account again."
 
 
 def get_draft(gateway: PrivateCloudGateway) -> ConfigureDraft:
@@ -70,10 +71,25 @@ def save_unfinished(
     """Keep what was typed, unchecked. A complete page whose values did not change stays complete."""
     draft = _locked(gateway)
     known = page_values(draft, page)
-    if is_complete(draft, page) and all(_is_same(known.get(name), value) for name, value in values.items()):
+    unchanged = all(_is_same(known.get(name), value) for name, value in values.items())
+    if is_complete(draft, page) and unchanged and not columns:
         return draft
     draft.pages[page] = {"values": {**known, **values}, "open": open_reason(draft, page) or NOT_CHECKED}
     return _save(draft, by, columns)
+
+
+@transaction.atomic
+def reopen(gateway: PrivateCloudGateway, *, pool_id: str = "") -> None:
+    """After a reset: the last values stay, the password does not, and a pool that was made is a known one."""
+    draft = ConfigureDraft.objects.select_for_update().filter(gateway=gateway).first()
+    if draft is None:
+        return
+    if VCENTER in draft.pages:
+        draft.pages[VCENTER]["open"] = ENTER_AGAIN
+    if pool_id and ADDRESSES in draft.pages:
+        draft.pages[ADDRESSES]["values"]["pool"] = pool_id
+    draft.password = ""
+    draft.save()
 
 
 def credentials_of(draft: ConfigureDraft) -> Credentials:

@@ -139,6 +139,8 @@ class AddressesForm(WizardForm):
         field.choices = [*known, (NEW_POOL, WithMeta("Create an IP pool"))]
         field.initial = known[0][0] if known else NEW_POOL
         field.error_messages["invalid_choice"] = "This IP pool does not exist any more. Select another one."
+        if not field.valid_value(self.initial.get("pool", "")):
+            self.initial["pool"] = field.initial
 
     def _current(self, name: str) -> str:
         sent = self.data.get(name) if self.is_bound else self.initial.get(name)

@@ -52,6 +52,20 @@ def test_addresses_unknown_pool_is_refused(walk: Walk, pool: str) -> None:
     assert "does not exist any more" in errors_of(response)["pool"]
 
 
+def test_addresses_after_the_only_pool_was_deleted_offer_a_new_one(walk: Walk) -> None:
+    pool = make_pool(walk.gateway)
+    walk.to_addresses()
+    walk.accept("addresses", {"scheme": "static", "pool": str(pool.pk)})
+    pool.delete()
+
+    page = text_of(walk.get("addresses"))
+    sent = walk.post("addresses", {"scheme": "static", "pool": str(pool.pk)})
+
+    assert 'name="pool" value="new"' in page
+    assert 'type="text" name="start"' in page
+    assert "does not exist any more" in errors_of(sent)["pool"]
+
+
 def test_addresses_pool_of_another_gateway_is_refused(walk: Walk) -> None:
     make_pool(walk.gateway)
     foreign = make_pool(make_gateway())

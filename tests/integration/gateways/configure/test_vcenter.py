@@ -66,6 +66,19 @@ def test_vcenter_changed_certificate_asks_again(walk: Walk) -> None:
     assert "has changed since you confirmed it" in text_of(response)
 
 
+def test_vcenter_new_password_is_kept_over_the_certificate_question(walk: Walk) -> None:
+    walk.to_placement()
+    draft = walk.draft
+    draft.vcenter["pinned_thumbprint"] = "AA:BB"
+    draft.save()
+    walk.lab.change_password("another-Passw0rd")
+
+    walk.post("vcenter", walk.vcenter(trusted_thumbprint=""))
+    walk.accept("vcenter", walk.vcenter(password=""))
+
+    assert walk.draft.password == "another-Passw0rd"
+
+
 def test_vcenter_confirmed_before_is_not_asked_again(walk: Walk) -> None:
     walk.to_placement()
 
