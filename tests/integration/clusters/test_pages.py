@@ -92,6 +92,16 @@ def test_overview_shows_why_a_step_retries_and_what_to_do(
     assert "Attempt 3 in" in page
 
 
+def test_overview_says_which_attempt_succeeded(
+    client: Client, cluster: Cluster, operation: Operation
+) -> None:
+    operation.steps.filter(key="account").update(state=StepState.DONE, due_at=None, attempt=3)
+
+    page = client.get(f"/clusters/{cluster.pk}/").content.decode()
+
+    assert page.count("Attempt 3 succeeded.") == 1
+
+
 def test_overview_of_another_tenant_is_not_found(client: Client, cluster: Cluster) -> None:
     client.force_login(carla())
 
