@@ -8,6 +8,7 @@ from django.db.models import Count, Q, QuerySet
 
 from clusters.models import Cluster, Machine
 from clusters.states import MachineState
+from gateways.actions.reset import reset_reason
 from gateways.models import PrivateCloudGateway
 from gateways.states import GatewayState, check_configurable
 from palette_portal.http import Conflict
@@ -41,6 +42,14 @@ class GatewayCard:
         except Conflict as conflict:
             return conflict.reason
         return ""
+
+    @property
+    def reset_reason(self) -> str:
+        return self.denied or reset_reason(self.gateway, self.cluster)
+
+    @property
+    def shows_progress(self) -> bool:
+        return self.progress is not None and self.progress.operation.is_active
 
     @property
     def shows_configure(self) -> bool:

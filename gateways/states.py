@@ -1,5 +1,6 @@
 """What a gateway can become, and why an action is not possible in its present state."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
@@ -36,6 +37,17 @@ def move_gateway(gateway: "PrivateCloudGateway", new_state: GatewayState, **chan
     move(gateway, GATEWAY_TRANSITIONS, new_state, **changes)
 
 
+def reason_against_state(
+    check: "Callable[[PrivateCloudGateway], None]", gateway: "PrivateCloudGateway"
+) -> str:
+    """What `check` raises, empty if it does not."""
+    try:
+        check(gateway)
+    except Conflict as conflict:
+        return conflict.reason
+    return ""
+
+
 def check_configurable(gateway: "PrivateCloudGateway") -> None:
     """Raise Conflict with the reason while the Configure wizard is not open for this gateway."""
     if gateway.registered_at is None:
@@ -50,3 +62,16 @@ def check_pairable(gateway: "PrivateCloudGateway") -> None:
         raise Conflict("The installer has registered already; it needs no pairing code any more.")
     if gateway.state not in (GatewayState.PENDING, GatewayState.ERROR):
         raise Conflict(f"The gateway is {gateway.state}; only a Pending gateway takes an installer.")
+
+
+def check_resettable(gateway: "PrivateCloudGateway") -> None:
+    """Raise Conflict with the reason when there is no provisioning to take back."""
+    if gateway.state not in (GatewayState.PROVISIONING, GatewayState.ERROR):
+        raise Conflict(_NO_RESET.get(gateway.state, f"The gateway is {gateway.state}."))
+
+
+_NO_RESET: dict[str, str] = {
+    GatewayState.PENDING: "There is nothing to reset: the gateway is not being provisioned.",
+    GatewayState.RUNNING: "The gateway is running. Reset takes back a provisioning that is not finished.",
+    GatewayState.DELETING: "The gateway is being deleted.",
+}

@@ -4,7 +4,8 @@ from django.utils import timezone
 
 from clusters.models import Cluster, ClusterPurpose, Machine
 from clusters.phases import has_reached
-from clusters.states import ClusterHealth
+from clusters.states import ClusterHealth, ClusterState
+from gateways.actions.reset import reopen_gateway
 from gateways.models import PrivateCloudGateway
 from gateways.states import GatewayState, move_gateway
 from palette_portal.orchestration.actions import announce_subject
@@ -32,17 +33,39 @@ def ensure_gateway_health_registered(context: StepContext) -> Outcome:
 
 
 def ensure_gateway_running(context: StepContext) -> Outcome:
-    gateway = _cluster(context).gateway
+    cluster = _cluster(context)
+    gateway = cluster.gateway
 
     def write() -> None:
         fresh = PrivateCloudGateway.objects.select_for_update().get(pk=gateway.pk)
-        if fresh.state == GatewayState.PROVISIONING:
+        if fresh.state == GatewayState.PROVISIONING and not _is_leaving(cluster):
             move_gateway(fresh, GatewayState.RUNNING, running_at=timezone.now())
             announce_subject(fresh.subject)
 
     sentence = f"The gateway {gateway} is running. The installer virtual machine can be powered off now."
     note = Note(Severity.INFO, "GatewayRunning", sentence, object_kind="gateway", object_name=gateway.name)
     return Done("The gateway takes tenant clusters now.", (note,), write)
+
+
+def ensure_gateway_reset(context: StepContext) -> Outcome:
+    """Its cluster is Deleted: the gateway waits for the Configure wizard again."""
+    cluster = _cluster(context)
+    gateway = cluster.gateway
+
+    def write() -> None:
+        fresh = PrivateCloudGateway.objects.select_for_update().get(pk=gateway.pk)
+        if fresh.state in (GatewayState.PROVISIONING, GatewayState.ERROR):
+            reopen_gateway(fresh, cluster)
+            announce_subject(fresh.subject)
+
+    sentence = f"The gateway {gateway} is reset. It can be configured again."
+    note = Note(Severity.INFO, "GatewayReset", sentence, object_kind="gateway", object_name=gateway.name)
+    return Done("The gateway is Pending, and the wizard is open.", (note,), write)
+
+
+def _is_leaving(cluster: Cluster) -> bool:
+    """A reset came while the step ran."""
+    return not Cluster.objects.filter(pk=cluster.pk, state=ClusterState.PROVISIONING).exists()
 
 
 def _cluster(context: StepContext) -> Cluster:

@@ -2,6 +2,7 @@ from django.urls import include, path
 
 from gateways.views import gateways as views
 from gateways.views.credentials import credentials_change
+from gateways.views.life import gateway_reset
 
 app_name = "gateways"
 urlpatterns = [
@@ -16,5 +17,6 @@ urlpatterns = [
         "<uuid:gateway_id>/install/properties/", views.installer_properties_check, name="installer-properties"
     ),
     path("<uuid:gateway_id>/credentials/", credentials_change, name="credentials"),
+    path("<uuid:gateway_id>/reset/", gateway_reset, name="reset"),
     path("<uuid:gateway_id>/configure/", include("gateways.configure_urls")),
 ]

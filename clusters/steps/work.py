@@ -12,6 +12,7 @@ from uuid import UUID
 
 from clusters.models import Cluster, Machine
 from clusters.states import MACHINE_TRANSITIONS, MachineState, move_machine
+from gateways.models import CloudAccount
 from palette_portal.bootstrap.errors import BootstrapError
 from palette_portal.orchestration.outcomes import Failed, Outcome, Retry, Wait
 from palette_portal.orchestration.steps import StepContext
@@ -47,9 +48,13 @@ class Work:
         )
         return rows.get(pk=self.context.arguments["machine"])
 
+    @property
+    def account(self) -> CloudAccount:
+        return self.cluster.cloud_account
+
     @cached_property
     def vcenter(self) -> VCenter:
-        return sessions.get(self.cluster.cloud_account.credentials())
+        return sessions.get(self.account.credentials())
 
     def find_vm(self) -> VirtualMachine:
         """Our machine in vCenter. Raise NotFound when somebody removed it."""

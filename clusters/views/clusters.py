@@ -16,12 +16,14 @@ from clusters.details import (
     overview_context,
 )
 from clusters.models import Cluster
+from clusters.states import ClusterState
 from clusters.views.loading import (
     get_cluster_for_change,
     get_cluster_or_404,
     reason_against_change,
     signed_in,
 )
+from gateways.states import check_resettable, reason_against_state
 from palette_portal.http import is_partial
 from palette_portal.orchestration.models import Event, Severity, Step
 from palette_portal.orchestration.progress import ShownStep
@@ -95,10 +97,16 @@ def step_retry(request: HttpRequest, cluster_id: UUID, step_id: UUID) -> HttpRes
 def _page(request: HttpRequest, tab: str, cluster: Cluster, context: dict[str, object]) -> HttpResponse:
     crumbs = [("Clusters", reverse("clusters:list")), (cluster.name, "")]
     denied = reason_against_change(signed_in(request), cluster)
-    shell = {"tab": tab, "crumbs": crumbs, "change_denied": denied}
+    shell = {"tab": tab, "crumbs": crumbs, "change_denied": denied, **_gateway_reasons(cluster, denied)}
     response = render(request, f"clusters/cluster_{tab}.html", {**context, **shell})
     patch_vary_headers(response, ["HX-Request"])
     return response
+
+
+def _gateway_reasons(cluster: Cluster, denied: str) -> dict[str, str]:
+    """Why the gateway's menu offers something in vain; empty for what is possible."""
+    leaving = "Its cluster is being removed." if cluster.state == ClusterState.DELETING else ""
+    return {"reset_reason": denied or leaving or reason_against_state(check_resettable, cluster.gateway)}
 
 
 def _number(text: str) -> int:

@@ -22,21 +22,33 @@ from palette_portal.vsphere.machines.looking import (
     is_gone,
     read_machine,
 )
+from palette_portal.vsphere.machines.remains import (
+    Identity,
+    find_annotated,
+    find_remains,
+    has_marks,
+    is_ours,
+)
 from palette_portal.vsphere.machines.values import CloneSpec, Disk, Nic, VirtualMachine
 
 __all__ = [
     "CloneSpec",
     "Disk",
+    "Identity",
     "Nic",
     "VirtualMachine",
     "differences",
+    "find_annotated",
     "find_by_bios_uuid",
     "find_by_instance_uuid",
     "find_in_folder",
     "find_machine",
+    "find_remains",
     "find_template",
     "foreign_disks",
+    "has_marks",
     "is_gone",
+    "is_ours",
     "read_machine",
     "set_extra_config",
     "start_clone",

@@ -1,0 +1,257 @@
+"""Nothing of ours stays in vCenter, nothing of anybody else is touched, and no address is freed too early.
+
+Machines are found by the UUIDs we chose and by our marks, not by what we remember having made: a clone whose
+answer was lost, or that still runs, is found too. Each step may run at any moment, also twice.
+"""
+
+from collections.abc import Iterator
+
+from django.utils import timezone
+
+from clusters.documents import CLUSTER_MARK, NODE_ADDRESS, clone_spec
+from clusters.models import Cluster, ClusterSecrets, Machine
+from clusters.states import ClusterState, MachineState, move_cluster
+from clusters.steps.work import TASK_REFERENCE, Work, step, task_reference, update_machine
+from ippools.actions import release_address, release_addresses
+from ippools.models import IPAddressClaim
+from palette_portal.orchestration.models import Severity, Step, StepQuerySet, StepState
+from palette_portal.orchestration.outcomes import Done, Note, Outcome, Wait
+from palette_portal.vsphere.errors import NotFound
+from palette_portal.vsphere.machines import (
+    Identity,
+    VirtualMachine,
+    find_annotated,
+    find_remains,
+    find_template,
+    foreign_disks,
+    has_marks,
+    is_ours,
+    start_destroy,
+    start_detach,
+    start_power_off,
+)
+from palette_portal.vsphere.tasks import cancel_task, find_recent_clone, read_task
+
+LOOK_AGAIN_SECONDS = 1
+# Between the two looks that must both find nothing: a host or a datastore may be away for a moment.
+GONE_AGAIN_SECONDS = 5
+CLONE_FUNCTION = "clusters.steps.machines.ensure_machine_cloned"
+POWERING_OFF = "vCenter is powering the virtual machine off."
+DETACHING = "vCenter is detaching disks that are not the machine's own. Their files stay."
+DESTROYING = "vCenter is removing the virtual machine."
+
+
+@step
+def ensure_earlier_steps_ended(work: Work) -> Outcome:
+    running = _earlier_steps(work).held()
+    titles = list(dict.fromkeys(running.values_list("title", flat=True)))
+    if titles:
+        return Wait(
+            LOOK_AGAIN_SECONDS, f"Waiting until this has ended: {', '.join(titles)}.", "WaitingForSteps"
+        )
+    return Done("Nothing else works on the cluster.")
+
+
+@step
+def ensure_machine_tasks_ended(work: Work) -> Outcome:
+    if not _was_begun(work, work.machine):
+        return Done("No virtual machine was made.")
+    task_moid = next(_open_tasks(work), None)
+    if task_moid is None:
+        return Done("No vSphere task works on it.")
+    work.context.still_mine()
+    cancel_task(work.vcenter, task_moid)
+    message = "vCenter is stopping what it does with the virtual machine."
+    reference = task_reference(work.account.pk, task_moid)
+    return Wait(LOOK_AGAIN_SECONDS, message, "WaitingForTask", external_ref=reference)
+
+
+@step
+def ensure_machine_powered_off(work: Work) -> Outcome:
+    if busy := work.open_task(POWERING_OFF):
+        return busy
+    vm = _find(work, work.machine)
+    if vm is None:
+        return Done("There is no virtual machine.")
+    return _take_down(work, vm) if vm.power_state != "poweredOff" else Done(f"{vm.name} is off.")
+
+
+@step
+def ensure_machine_destroyed(work: Work) -> Outcome:
+    if busy := work.open_task(DESTROYING):
+        return busy
+    vm = _find(work, work.machine)
+    return _take_down(work, vm) if vm else Done("There is no virtual machine any more.")
+
+
+@step
+def ensure_machine_gone(work: Work) -> Outcome:
+    """Neither its UUIDs nor its marks nor a clone under way, seen twice: now nobody uses the address."""
+    machine = work.machine
+    if _was_begun(work, machine):
+        if busy := work.open_task(DESTROYING) or _not_gone(work):
+            return busy
+        if work.context.external_ref != _gone_once(machine):
+            message = f"{machine.name} is gone. vCenter is asked once more before its address is released."
+            reference = _gone_once(machine)
+            return Wait(GONE_AGAIN_SECONDS, message, "GoneOnce", external_ref=reference)
+    return _released(machine)
+
+
+def _not_gone(work: Work) -> Wait | None:
+    vm = _find(work, work.machine)
+    if vm is None and next(_open_tasks(work), None) is None:
+        return None
+    work.context.keep_reference("")
+    if vm is None:
+        return Wait(LOOK_AGAIN_SECONDS, "A vSphere task is still making it.", "WaitingForTask")
+    return _take_down(work, vm)
+
+
+def _released(machine: Machine) -> Done:
+    def write() -> None:
+        update_machine(machine.id, MachineState.DELETED)
+        release_address(owner_id=machine.id, purpose=NODE_ADDRESS)
+
+    note = Note(Severity.INFO, "MachineDeleted", f"{machine.name} is gone.", "machine", machine.name)
+    return Done("It is not in vCenter any more.", (note,), write)
+
+
+@step
+def ensure_nothing_left(work: Work) -> Outcome:
+    """Machines with the cluster's mark that nobody expects: ours go, copies that somebody made stay."""
+    machines = list(
+        Machine.objects.filter(cluster=work.cluster).select_related("cluster", "pool", "placement")
+    )
+    if not any(_was_begun(work, machine) for machine in machines):
+        return Done("Nothing was made in vCenter.")
+    if busy := work.open_task(DESTROYING):
+        return busy
+    marked = list(_marked_vms(work))
+    identities = [identity_of(machine) for machine in machines]
+    for vm in marked:
+        if any(is_ours(vm, identity) for identity in identities):
+            return _take_down(work, vm)
+    return Done("vCenter holds nothing of the cluster any more.", tuple(_copy_note(vm) for vm in marked))
+
+
+@step
+def ensure_addresses_released(work: Work) -> Outcome:
+    cluster_id = work.cluster.pk
+    held = IPAddressClaim.objects.held().filter(cluster_id=cluster_id).count()
+    message = f"{held} more released." if held else "None is held any more."
+
+    def write() -> None:
+        release_addresses(cluster_id=cluster_id)
+
+    return Done(message, write=write)
+
+
+@step
+def ensure_cluster_deleted(work: Work) -> Outcome:
+    cluster = work.cluster
+
+    def write() -> None:
+        fresh = Cluster.objects.select_for_update().get(pk=cluster.pk)
+        if fresh.state == ClusterState.DELETING:
+            move_cluster(fresh, ClusterState.DELETED, deleted_at=timezone.now())
+        ClusterSecrets.objects.filter(cluster=cluster).delete()
+
+    sentence = f"{cluster.name} is deleted: its virtual machines are gone and its addresses are free."
+    return Done("The cluster is deleted.", (Note(Severity.INFO, "ClusterDeleted", sentence),), write)
+
+
+def _take_down(work: Work, vm: VirtualMachine) -> Wait:
+    """Start the next one of: power off, detach what is not its own, destroy."""
+    work.context.still_mine()
+    if vm.power_state != "poweredOff":
+        busy = work.follow(start_power_off(work.vcenter, vm.moid), POWERING_OFF)
+    elif disks := foreign_disks(vm):
+        busy = work.follow(start_detach(work.vcenter, vm.moid, [disk.key for disk in disks]), DETACHING)
+    else:
+        busy = work.follow(start_destroy(work.vcenter, vm), DESTROYING)
+    return busy or Wait(0, "vCenter has done it. Looking at the virtual machine again.")
+
+
+def identity_of(machine: Machine) -> Identity:
+    spec = clone_spec(machine)
+    return Identity(
+        name=spec.name,
+        instance_uuid=spec.instance_uuid,
+        bios_uuid=machine.bios_uuid,
+        moid=machine.moid,
+        folder_moid=spec.folder_moid,
+        marks=spec.extra_config,
+    )
+
+
+def _find(work: Work, machine: Machine) -> VirtualMachine | None:
+    if not _was_begun(work, machine):
+        return None
+    return find_remains(work.vcenter, identity_of(machine))
+
+
+def _was_begun(work: Work, machine: Machine) -> bool:
+    """Without an attempt to clone it there is no virtual machine, and vCenter need not be asked.
+
+    No such step begins any more: the operation that had it is cancelled.
+    """
+    clones = Step.objects.of(work.context.subject).filter(function=CLONE_FUNCTION)
+    return clones.filter(arguments__machine=str(machine.id), first_started_at__isnull=False).exists()
+
+
+def _earlier_steps(work: Work) -> StepQuerySet:
+    return Step.objects.of(work.context.subject).exclude(operation_id=work.context.operation_id)
+
+
+def _open_tasks(work: Work) -> Iterator[str]:
+    """vSphere tasks that still work on the machine: those we know, and a clone whose answer was lost."""
+    for task_moid in _known_tasks(work):
+        if not _is_over(work, task_moid):
+            yield task_moid
+    if lost := _lost_clone(work):
+        yield lost
+
+
+def _known_tasks(work: Work) -> list[str]:
+    kept = _earlier_steps(work).exclude(state=StepState.DONE)
+    mine = kept.filter(arguments__machine=str(work.machine.id), external_ref__startswith=TASK_REFERENCE)
+    return [reference.rpartition(":")[2] for reference in mine.values_list("external_ref", flat=True)]
+
+
+def _is_over(work: Work, task_moid: str) -> bool:
+    try:
+        return read_task(work.vcenter, task_moid).is_over
+    except NotFound:
+        return True
+
+
+def _lost_clone(work: Work) -> str | None:
+    cluster = work.cluster
+    try:
+        template = find_template(
+            work.vcenter, cluster.datacenter_moid, cluster.image_folder, cluster.image_template
+        )
+    except NotFound:  # without a template nothing is cloned from it
+        return None
+    clone = find_recent_clone(work.vcenter, template.moid, work.machine.name)
+    return clone.task.moid if clone else None
+
+
+def _marked_vms(work: Work) -> Iterator[VirtualMachine]:
+    cluster = work.cluster
+    for vm in find_annotated(work.vcenter, cluster.datacenter_moid, cluster.name):
+        if has_marks(vm, {CLUSTER_MARK: str(cluster.id)}):
+            yield vm
+
+
+def _copy_note(vm: VirtualMachine) -> Note:
+    sentence = (
+        f"{vm.name} has the marks of a node of this cluster, but the portal did not make it: somebody copied "
+        "the node. It was left alone; remove it in vCenter when it is not needed."
+    )
+    return Note(Severity.WARNING, "CopyLeft", sentence, "machine", vm.name)
+
+
+def _gone_once(machine: Machine) -> str:
+    return f"gone-once:{machine.id}"
