@@ -21,7 +21,8 @@ from palette_portal.vsphere.inventory import (
 )
 from palette_portal.vsphere.session import VCenter, sessions
 
-GB = 1000**3
+# As vCenter counts, and as the step that checks the placement does.
+GB = 1024**3
 CACHE_SECONDS = 60
 LIMIT_SECONDS = 25.0
 
@@ -251,8 +252,8 @@ def free_space(datastore: Datastore) -> str:
 
 
 def size_in_words(size_bytes: float) -> str:
-    if size_bytes >= 1000 * GB:
-        return f"{size_bytes / GB / 1000:.1f} TB"
+    if size_bytes >= 1024 * GB:
+        return f"{size_bytes / GB / 1024:.1f} TB"
     return f"{size_bytes / GB:.0f} GB"
 
 

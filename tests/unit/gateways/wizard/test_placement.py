@@ -3,10 +3,13 @@ from dataclasses import replace
 
 import pytest
 
+from clusters.steps.preparation import needed_storage_gib
 from gateways import placement
 from gateways.drafts import VCENTER
 from gateways.models import ConfigureDraft
 from gateways.placement import (
+    NEEDS,
+    NODE,
     NOTHING,
     Choices,
     Option,
@@ -28,7 +31,7 @@ from palette_portal.vsphere.inventory import (
     ResourcePool,
 )
 
-TB, GB = 10**12, 10**9
+TB, GB = 1024**4, 1024**3
 
 
 def make_host(moid: str, cluster: str, *, connected: bool = True, in_maintenance: bool = False) -> Host:
@@ -165,6 +168,11 @@ def test_disk_that_lacks_is_told_with_both_figures(free: int, nodes: int, said: 
 
     assert said in lacking_disk(inventory, "ds-small", nodes)
     assert bool(lacking_disk(inventory, "ds-small", nodes)) == bool(said)
+
+
+@pytest.mark.parametrize("nodes", [1, 3])
+def test_disk_need_is_what_the_provisioning_asks_for(nodes: int) -> None:
+    assert needed_storage_gib([NODE.disk_gib] * nodes) * 1024**3 == NEEDS[nodes].disk_gb * placement.GB
 
 
 @pytest.mark.parametrize(
