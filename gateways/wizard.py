@@ -124,7 +124,7 @@ def sections(draft: ConfigureDraft, *, beside: Page) -> list[Section]:
 
 def _vcenter_section(draft: ConfigureDraft, page: Page) -> Section:
     values, facts = page_values(draft, VCENTER), draft.vcenter
-    trust = "Confirmed by you" if facts["pinned_thumbprint"] else "Trusted by the system's authorities"
+    trust = "Confirmed by thumbprint" if facts["pinned_thumbprint"] else "Trusted by the system's authorities"
     warnings = [facts["sentence"]] if facts["level"] == "warning" else []
     skew = skew_warning(facts["skew_seconds"])
     rows = [
