@@ -11,7 +11,7 @@ from django.utils import timezone
 from gateways.models import PrivateCloudGateway
 from ippools.ranges import AddressRange, pool_range
 from palette_portal.tenants.models import Tenant, User
-from palette_portal.tenants.permissions import Permission, can
+from palette_portal.tenants.permissions import Permission, can_somewhere
 
 
 class NetworkType(models.TextChoices):
@@ -21,7 +21,7 @@ class NetworkType(models.TextChoices):
 
 class IPPoolQuerySet(models.QuerySet["IPPool"]):
     def visible_to(self, user: User) -> "IPPoolQuerySet":
-        if not can(user, Permission.VIEW_IP_POOLS):
+        if not can_somewhere(user, Permission.VIEW_IP_POOLS):
             return self.none()
         return self.filter(tenant_id=user.own_tenant_id)
 

@@ -22,8 +22,15 @@ class Usage:
         return max(0, self.total - self.used - self.resting - self.reserved)
 
     @property
-    def is_in_use(self) -> bool:
-        return self.used > 0
+    def bar(self) -> list[tuple[str, float, float]]:
+        """Kind, left edge and width of each part, of 1000; what exists is never too thin to be seen."""
+        parts = [("used", self.used), ("resting", self.resting), ("reserved", self.reserved)]
+        widths = [(kind, max(8.0, 1000 * count / self.total)) for kind, count in parts if count]
+        edges = [min(1000.0, sum(width for _, width in widths[:place])) for place in range(len(widths))]
+        return [
+            (kind, round(left, 1), round(min(width, 1000 - left), 1))
+            for (kind, width), left in zip(widths, edges, strict=True)
+        ]
 
 
 def with_counts(pools: IPPoolQuerySet) -> IPPoolQuerySet:

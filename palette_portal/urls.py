@@ -54,6 +54,7 @@ urlpatterns = [
     path("settings/", include("palette_portal.tenants.urls")),
     path("gateways/", include("gateways.urls")),
     path("clusters/", include("clusters.urls")),
+    path("ip-pools/", include("ippools.urls")),
     path("downloads/palette-gateway-installer.ova", installer_download, name="installer-download"),
     path("v1/", api.urls),
     path("django-admin/", admin.site.urls),

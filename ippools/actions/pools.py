@@ -65,7 +65,7 @@ def exclude_addresses(*, pool: IPPool, addresses: Sequence[str], by: User) -> IP
 
 
 @transaction.atomic
-def delete_pool(*, pool: IPPool, by: User) -> None:
+def delete_pool(*, pool: IPPool, by: User | None) -> None:
     """Raise PoolInUse."""
     locked = IPPool.objects.select_for_update().select_related("gateway", "tenant").get(pk=pool.pk)
     users = clusters_using(locked)

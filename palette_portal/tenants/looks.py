@@ -29,6 +29,11 @@ THINGS: dict[str, Look] = {
     "Active": Look("ok", "circle-check"),
     "Deactivated": Look("mute", "circle-minus"),
     "Invited": Look("warn", "mail"),
+    # Addresses of a pool.
+    "Free": Look("ok", "circle"),
+    "Used": Look("info", "circle-dot"),
+    "Resting": Look("warn", "hourglass"),
+    "Reserved": Look("mute", "lock"),
 }
 
 # Operations and their steps, where Running means "at work" and not "well".

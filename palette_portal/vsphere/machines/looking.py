@@ -179,7 +179,7 @@ def _machine(found: Properties, *, host_name: str) -> VirtualMachine:
         nics=tuple(
             _nic(device) for device in devices if isinstance(device, vim.vm.device.VirtualEthernetCard)
         ),
-        ip_addresses=tuple(dict.fromkeys(_addresses(found))),
+        ip_addresses=tuple(dict.fromkeys(reachable_addresses(found))),
         tools_running=found.get("guest.toolsRunningStatus") == "guestToolsRunning",
         folder_moid=found.moid_at("parent"),
         host_moid=found.moid_at("runtime.host"),
@@ -224,7 +224,7 @@ def _label(device: Any) -> str:
     return str(device.deviceInfo.label) if device.deviceInfo else ""
 
 
-def _addresses(found: Properties) -> Iterator[str]:
+def reachable_addresses(found: Properties) -> Iterator[str]:
     """Addresses that others can reach the guest at, the one vCenter calls primary first."""
     reported = [found.get("guest.ipAddress", "")]
     for nic in found.get("guest.net", ()):

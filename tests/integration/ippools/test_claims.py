@@ -1,25 +1,18 @@
 """Claiming and releasing addresses, also from many sides at once."""
 
+import ipaddress
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from itertools import chain
 from uuid import uuid4
 
 import pytest
 from django.db import IntegrityError, connection
 
-from ippools.actions import PoolExhausted, PoolReserved, claim_address, release_address, release_addresses
-from ippools.models import IPAddressClaim
+from ippools.actions import PoolExhausted, PoolReserved, release_address, release_addresses
+from ippools.models import IPAddressClaim, IPPool
 from tests.factories import make_pool
-
-
-def claim(pool, *, cluster_id=None, owner_id=None, purpose="node"):
-    return claim_address(
-        pool,
-        cluster_id=cluster_id or uuid4(),
-        owner_kind="machine",
-        owner_id=owner_id or uuid4(),
-        owner_name="gw-cp-1",
-        purpose=purpose,
-    )
+from tests.integration.ippools.asking import claim
 
 
 @pytest.mark.django_db
@@ -44,6 +37,42 @@ class TestClaims:
 
         again = claim(pool)
         assert (again.address, again.pk != first.pk) == (first.address, True)
+
+    def test_lowest_free_address_is_taken_although_others_never_were(self):
+        pool, owners = make_pool(), [uuid4() for _ in range(4)]
+        for owner in owners:
+            claim(pool, owner_id=owner)
+        for owner in (owners[2], owners[1]):
+            release_address(owner_id=owner, purpose="node")
+
+        assert [claim(pool).address for _ in range(3)] == ["10.10.183.21", "10.10.183.22", "10.10.183.24"]
+
+    def test_pool_known_from_before_an_edit_hands_out_only_what_belongs_to_it_now(self):
+        pool = make_pool()
+        IPPool.objects.filter(pk=pool.pk).update(start="10.10.183.30", edition=2)
+
+        assert claim(pool).address == "10.10.183.30"
+
+    def test_ipv6_addresses_are_claimed(self):
+        pool = make_pool(
+            network_type="subnet",
+            start=None,
+            end=None,
+            subnet="2001:db8::/64",
+            prefix=64,
+            gateway_address="2001:db8::1",
+        )
+
+        assert [claim(pool).address for _ in range(2)] == ["2001:db8::2", "2001:db8::3"]
+
+    def test_gateway_network_and_broadcast_are_never_handed_out(self):
+        pool = make_pool(start="10.10.183.0", end="10.10.183.255", gateway_address="10.10.183.1", prefix=24)
+
+        addresses = [claim(pool).address for _ in range(253)]
+
+        assert (addresses[0], addresses[-1]) == ("10.10.183.2", "10.10.183.254")
+        with pytest.raises(PoolExhausted):
+            claim(pool)
 
     def test_release_of_nothing_is_nothing(self):
         assert release_address(owner_id=uuid4(), purpose="node") == 0
@@ -105,14 +134,14 @@ class TestClaims:
 
 @pytest.mark.django_db(transaction=True)
 class TestClaimsAtOnce:
-    def at_once(self, work, arguments):
+    def at_once(self, work, arguments, *, workers=8):
         def run(argument):
             try:
                 return work(argument)
             finally:
                 connection.close()
 
-        with ThreadPoolExecutor(8) as threads:
+        with ThreadPoolExecutor(workers) as threads:
             return list(threads.map(run, arguments))
 
     def test_many_owners_get_an_address_each(self):
@@ -121,6 +150,42 @@ class TestClaimsAtOnce:
         addresses = self.at_once(lambda _: claim(pool).address, range(24))
 
         assert len(set(addresses)) == 24
+
+    def test_32_workers_share_a_20_without_a_double_or_a_gap(self):
+        pool = make_pool(
+            network_type="subnet",
+            start=None,
+            end=None,
+            subnet="10.20.0.0/20",
+            prefix=20,
+            gateway_address="10.20.0.1",
+        )
+
+        def take_until_exhausted(_):
+            taken = []
+            with suppress(PoolExhausted):
+                while True:
+                    taken.append(claim(pool).address)
+            return taken
+
+        taken = self.at_once(take_until_exhausted, range(32), workers=32)
+
+        everything = [str(address) for address in pool.addresses]
+        assert sorted(chain(*taken), key=ipaddress.ip_address) == everything
+        with pytest.raises(PoolExhausted):
+            claim(pool)
+
+    def test_claims_and_releases_at_once_leave_nothing_doubled(self):
+        pool = make_pool(start="10.10.183.20", end="10.10.183.27")
+
+        def come_and_go():
+            owner = uuid4()
+            claim(pool, owner_id=owner)
+            assert release_address(owner_id=owner, purpose="node") == 1
+
+        self.at_once(lambda _: [come_and_go() for _ in range(20)], range(8))
+
+        assert [claim(pool).address for _ in range(8)] == [f"10.10.183.{n}" for n in range(20, 28)]
 
     def test_one_owner_asking_many_times_gets_one_address(self):
         pool, owner = make_pool(), uuid4()

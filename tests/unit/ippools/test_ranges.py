@@ -86,3 +86,33 @@ def test_lowest_free_skips_what_is_taken(taken: set[int]) -> None:
 
     left = [number for number in range(11) if number not in taken]
     assert free == (v4(100 + left[0]) if left else None)
+
+
+def test_ipv6_network_is_larger_than_python_can_count() -> None:
+    pool = pool_range(start=None, end=None, subnet="fd00::/64", prefix=64, reserved=["fd00::1"])
+
+    assert pool.size == 2**64 - 2
+    assert len(pool) > 2**62
+    assert str(pool.lowest_free(set())) == "fd00::2"
+
+
+@given(st.integers(0, 2**32 - 300), st.integers(0, 250), st.integers(-5, 300), st.integers(-5, 300))
+def test_slice_gives_the_addresses_between_two_places(first: int, size: int, begin: int, end: int) -> None:
+    pool = AddressRange(v4(first), v4(first + size), frozenset({v4(first)}))
+
+    whole = [v4(number) for number in range(first, first + size + 1)]
+    assert pool.slice(begin, end) == whole[max(begin, 0) : max(end, 0)]
+    assert pool.span == len(whole)
+
+
+@given(
+    st.integers(0, 2**128 - 2**17),
+    st.integers(0, 2**16),
+    st.sets(st.integers(0, 2**16), max_size=20),
+)
+def test_ipv6_size_leaves_out_what_is_reserved(first: int, size: int, holes: set[int]) -> None:
+    reserved = frozenset(ipaddress.IPv6Address(first + hole) for hole in holes)
+    pool = AddressRange(ipaddress.IPv6Address(first), ipaddress.IPv6Address(first + size), reserved)
+
+    assert pool.size == size + 1 - sum(1 for hole in holes if hole <= size)
+    assert all(address not in pool for address in pool.reserved_inside)
