@@ -3,6 +3,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.integration.orchestration import acts
+from tests.integration.orchestration.streaming import scene  # noqa: F401
 
 
 @pytest.fixture(autouse=True)

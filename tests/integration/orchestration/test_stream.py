@@ -2,100 +2,19 @@
 
 import asyncio
 import signal
-from importlib import import_module
 from types import SimpleNamespace
 
 import pytest
-from django.conf import settings
-from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.db import connection
 
-from palette_portal.orchestration.actions import announce_subject, record_event
+from palette_portal.orchestration.actions import announce_subject
 from palette_portal.orchestration.events import numbered_last
-from palette_portal.orchestration.models import Event, Severity
-from palette_portal.orchestration.stream import LiveStreams, Message, Subscription, stream, topics
-from palette_portal.orchestration.stream.visitors import end_streams_of_session
-from palette_portal.tenants.models import User
-from tests.integration.orchestration.acts import make_subject, make_tenant
-from tests.integration.orchestration.browsing import Browser, browse, in_thread
+from palette_portal.orchestration.stream import topics
+from tests.integration.orchestration.acts import make_subject
+from tests.integration.orchestration.browsing import browse, in_thread
+from tests.integration.orchestration.streaming import open_browser, say
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-PATH = "/streams/log/"
-
-
-class LogChannel:
-    """Log rows and one patch that says how many events there are. Rights and failures can be switched."""
-
-    def __init__(self, subject):
-        self.subject = subject
-        self.rights = "all"
-        self.renderings = 0
-        self.snapshots = 0
-        self.fails_once = False
-
-    def open(self, user, path_arguments, query):
-        if not self.rights or user.tenant_id != self.subject.tenant_id:
-            return None
-        text = query.get("q", "")
-        return Subscription(
-            tenant_id=self.subject.tenant_id,
-            subjects=frozenset({(self.subject.kind, self.subject.id)}),
-            key=(text, self.rights),
-            snapshot=self.snapshot,
-            log_after=lambda number: self.log_after(text, number),
-            changed=self.changed,
-        )
-
-    def snapshot(self):
-        self.snapshots += 1
-        return [Message("patch", f"<p>{Event.objects.of(self.subject).count()}</p>")]
-
-    def log_after(self, text, number):
-        events = Event.objects.of(self.subject).matching(text=text).after(number)
-        return [Message("log", f"<tr>\n{event.message}</tr>", event.number) for event in events]
-
-    def changed(self, change):
-        self.renderings += 1
-        if self.fails_once:
-            self.fails_once = False
-            raise RuntimeError("a template is broken")
-        return self.snapshot()
-
-
-@pytest.fixture
-def scene():
-    subject = make_subject()
-    amelia = User.objects.create_user(
-        email="amelia@acme.example", password="x", full_name="Amelia", tenant_id=subject.tenant_id
-    )
-    channel = LogChannel(subject)
-    return SimpleNamespace(
-        subject=subject,
-        amelia=amelia,
-        session=sign_in(amelia),
-        channel=channel,
-        streams=LiveStreams([("streams/log/", channel), ("streams/log/<uuid:some_id>/", channel)]),
-    )
-
-
-def sign_in(user):
-    session = import_module(settings.SESSION_ENGINE).SessionStore()
-    session[SESSION_KEY] = str(user.pk)
-    session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
-    session[HASH_SESSION_KEY] = user.get_session_auth_hash()
-    session.save()
-    return session
-
-
-def open_browser(scene, session=None, **more):
-    cookie = f"{settings.SESSION_COOKIE_NAME}={(session or scene.session).session_key}"
-    return Browser(scene.streams, PATH, cookie=cookie, **{"query": "after=0", **more})
-
-
-def say(subject, *messages):
-    for message in messages:
-        record_event(subject=subject, severity=Severity.INFO, reason="Said", message=message)
 
 
 def test_stream_replays_then_follows(scene):
@@ -244,97 +163,6 @@ def test_stream_survives_a_rendering_that_fails(scene, monkeypatch, caplog):
 
     browse(scene.streams, scenario)
     assert "a template is broken" in caplog.text
-
-
-def test_stream_of_a_stranger_is_refused(scene):
-    carla = User.objects.create_user(
-        email="carla@other.example", password="x", full_name="Carla", tenant=make_tenant("other")
-    )
-
-    async def scenario():
-        for browser, status in (
-            (Browser(scene.streams, PATH), 401),
-            (Browser(scene.streams, PATH, cookie="sessionid=forged"), 404),
-            (open_browser(scene, sign_in_sync), 404),
-        ):
-            async with browser:
-                await browser.until(lambda b: b.has_ended)
-            assert (browser.status, browser.received) == (status, [])
-
-    sign_in_sync = sign_in(carla)
-    browse(scene.streams, scenario)
-
-
-def test_stream_ends_when_the_right_is_gone(scene, monkeypatch):
-    monkeypatch.setattr(stream, "CHECK_SECONDS", 0.05)
-
-    async def scenario():
-        async with open_browser(scene) as browser:
-            await browser.until(lambda b: bool(b.received))
-            scene.channel.rights = ""
-            await browser.until(lambda b: b.has_ended)
-            assert browser.received[-1].event == "end"
-
-    browse(scene.streams, scenario)
-
-
-def test_stream_of_a_deactivated_user_ends(scene, monkeypatch):
-    monkeypatch.setattr(stream, "CHECK_SECONDS", 0.05)
-
-    async def scenario():
-        async with open_browser(scene) as browser:
-            await browser.until(lambda b: bool(b.received))
-            await in_thread(deactivate, scene.amelia)
-            await browser.until(lambda b: b.has_ended)
-            assert browser.received[-1].event == "end"
-
-    browse(scene.streams, scenario)
-
-
-def deactivate(user):
-    User.objects.filter(pk=user.pk).update(is_active=False)
-
-
-def test_stream_with_other_rights_than_before_asks_the_browser_to_come_again(scene, monkeypatch):
-    monkeypatch.setattr(stream, "CHECK_SECONDS", 0.05)
-
-    async def scenario():
-        async with open_browser(scene) as browser:
-            await browser.until(lambda b: bool(b.received))
-            scene.channel.rights = "fewer"
-            await browser.until(lambda b: b.has_ended)
-            assert browser.received[-1].event == "patch"
-
-    browse(scene.streams, scenario)
-
-
-def test_stream_ends_at_once_on_logout_and_others_stay(scene):
-    other_session = sign_in(scene.amelia)
-
-    async def scenario():
-        async with open_browser(scene) as browser, open_browser(scene, other_session) as other:
-            await browser.until(lambda b: bool(b.received))
-            await other.until(lambda b: bool(b.received))
-            await in_thread(end_streams_of_session_of, scene.session)
-            await browser.until(lambda b: b.has_ended)
-            await in_thread(say, scene.subject, "still here")
-            await other.until(lambda b: b.rows() == [1])
-
-    browse(scene.streams, scenario)
-
-
-def end_streams_of_session_of(session):
-    end_streams_of_session(request=SimpleNamespace(session=session))
-
-
-def test_stream_says_that_it_lives(scene, monkeypatch):
-    monkeypatch.setattr(stream, "HEARTBEAT_SECONDS", 0.02)
-
-    async def scenario():
-        async with open_browser(scene) as browser:
-            await browser.until(lambda b: b.heartbeats >= 2)
-
-    browse(scene.streams, scenario)
 
 
 def test_streams_all_end_at_shutdown(scene):
