@@ -82,10 +82,12 @@ def register_installer(registration: Registration) -> tuple[PrivateCloudGateway,
     (instance UUID), and nobody has used the token of the lost answer.
     """
     code = _find_code(registration.pairing_code)
+    # The gateway's lock first, as for a new code: it guards the codes too.
     gateway = PrivateCloudGateway.objects.select_for_update().get(pk=code.gateway_id)
+    code.refresh_from_db()
     again = _is_same_installer(gateway, code, registration)
     if not again:
-        _check_usable(code)
+        _check_usable(code, gateway)
     token = secrets.token_urlsafe(32)
     now = timezone.now()
     gateway.name = gateway.name or _free_name(gateway, registration.name)
@@ -160,7 +162,7 @@ def _issue_code(gateway: PrivateCloudGateway) -> str:
 
 
 def _find_code(text: str) -> PairingCode:
-    code = PairingCode.objects.select_for_update().filter(code_hash=hash_code(text)).first()
+    code = PairingCode.objects.filter(code_hash=hash_code(text)).first()
     if code is None:
         raise RegistrationRefused(
             "InvalidPairingCode",
@@ -169,7 +171,7 @@ def _find_code(text: str) -> PairingCode:
     return code
 
 
-def _check_usable(code: PairingCode) -> None:
+def _check_usable(code: PairingCode, gateway: PrivateCloudGateway) -> None:
     if code.used_at is not None:
         raise RegistrationRefused(
             "PairingCodeUsed",
@@ -179,7 +181,7 @@ def _check_usable(code: PairingCode) -> None:
         raise RegistrationRefused(
             "PairingCodeExpired", "This pairing code is not valid any more. Create a new one in the portal."
         )
-    if code.gateway.state not in (GatewayState.PENDING, GatewayState.ERROR):
+    if gateway.state not in (GatewayState.PENDING, GatewayState.ERROR):
         raise RegistrationRefused(
             "PairingCodeExpired", "The gateway of this pairing code takes no installer now."
         )
@@ -191,6 +193,7 @@ def _is_same_installer(gateway: PrivateCloudGateway, code: PairingCode, registra
         and registration.instance_uuid is not None
         and gateway.installer_instance_uuid == registration.instance_uuid
         and gateway.last_heartbeat_at is None
+        and gateway.state != GatewayState.DELETED
     )
 
 

@@ -121,6 +121,15 @@ def test_register_again_once_the_token_was_used_is_refused(admin: User) -> None:
         register_installer(same)
 
 
+def test_register_again_after_the_gateway_was_deleted_is_refused(admin: User) -> None:
+    gateway, code = create_gateway(tenant=admin.tenant, by=admin)
+    register_installer(same := registration(code))
+    PrivateCloudGateway.objects.filter(pk=gateway.pk).update(state=GatewayState.DELETED)
+
+    with pytest.raises(RegistrationRefused):
+        register_installer(same)
+
+
 def test_register_with_a_name_in_use_gets_the_next_free_one(admin: User) -> None:
     make_gateway(name="dc-east")
     _, code = create_gateway(tenant=admin.tenant, by=admin)
