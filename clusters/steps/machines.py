@@ -39,21 +39,29 @@ def ensure_machine_cloned(work: Work) -> Outcome:
         return busy
     vm = find_machine(work.vcenter, clone_spec(machine))
     if vm is None:
-        if busy := work.follow(_clone_task(work), message):
-            return replace(busy, write=lambda: update_machine(machine.id, MachineState.PROVISIONING))
-        vm = work.find_vm()
+        template = _template(work)
+        lost = _running_clone(work, template)
+        # A lost clone that ended after the first look is found by this one.
+        vm = None if lost else find_machine(work.vcenter, clone_spec(machine))
+        if vm is None:
+            if busy := work.follow(lost or _start_clone(work, template), message):
+                return replace(busy, write=lambda: update_machine(machine.id, MachineState.PROVISIONING))
+            vm = work.find_vm()
     return _cloned(machine, vm)
 
 
-def _clone_task(work: Work) -> str:
-    """A clone whose answer was lost while it runs on, else a new one."""
-    cluster, name = work.cluster, work.machine.name
-    template = find_template(
-        work.vcenter, cluster.datacenter_moid, cluster.image_folder, cluster.image_template
-    )
-    lost = find_recent_clone(work.vcenter, template.moid, name)
-    if lost and not lost.task.is_over:
-        return lost.task.moid
+def _template(work: Work) -> VirtualMachine:
+    cluster = work.cluster
+    return find_template(work.vcenter, cluster.datacenter_moid, cluster.image_folder, cluster.image_template)
+
+
+def _running_clone(work: Work, template: VirtualMachine) -> str | None:
+    """The task of a clone that was started, but whose answer or reference got lost."""
+    lost = find_recent_clone(work.vcenter, template.moid, work.machine.name)
+    return lost.task.moid if lost and not lost.task.is_over else None
+
+
+def _start_clone(work: Work, template: VirtualMachine) -> str:
     work.context.still_mine()
     return start_clone(work.vcenter, template.moid, clone_spec(work.machine))
 
@@ -62,8 +70,8 @@ def _cloned(machine: Machine, vm: VirtualMachine) -> Done:
     def write() -> None:
         update_machine(machine.id, MachineState.PROVISIONING, moid=vm.moid, bios_uuid=vm.bios_uuid)
 
-    note = _note("MachineCloned", f"Virtual machine {machine.name} was cloned.", machine)
-    return Done(f"{vm.name} exists.", (note,), write)
+    message = f"{machine.name} was cloned from {machine.cluster.image_template}."
+    return Done(message, (_note("MachineCloned", message, machine),), write)
 
 
 @step
@@ -91,9 +99,11 @@ def ensure_machine_configured(work: Work) -> Outcome:
 def _configured(machine: Machine, mac_address: str) -> Done:
     digest = token_digest(report_token(machine).reveal())
     pool = machine.pool
+    size = f"{pool.num_cpus} vCPU, {pool.memory_mib // 1024} GB memory, {pool.disk_gib} GB disk"
     return Done(
-        f"{pool.num_cpus} vCPU, {pool.memory_mib // 1024} GB memory, {pool.disk_gib} GB disk",
-        write=lambda: update_machine(machine.id, mac_address=mac_address, report_token_hash=digest),
+        size,
+        (_note("MachineConfigured", f"{machine.name} has {size}.", machine),),
+        lambda: update_machine(machine.id, mac_address=mac_address, report_token_hash=digest),
     )
 
 
@@ -108,9 +118,10 @@ def ensure_machine_powered_on(work: Work) -> Outcome:
         if busy := work.follow(start_power_on(work.vcenter, vm.moid), message):
             return busy
         vm = work.find_vm()
+    where = f"{machine.name} is powered on{f' on {vm.host_name}' if vm.host_name else ''}."
     return Done(
-        f"Runs on {vm.host_name}." if vm.host_name else "Powered on.",
-        (_note("MachinePoweredOn", f"Virtual machine {machine.name} is powered on.", machine),),
+        where,
+        (_note("MachinePoweredOn", where, machine),),
         lambda: update_machine(machine.id, host_name=vm.host_name),
     )
 
@@ -183,7 +194,8 @@ def ensure_guestinfo_blanked(work: Work) -> Outcome:
         work.context.still_mine()
         if busy := work.follow(set_extra_config(work.vcenter, vm.moid, blank), message):
             return busy
-    return Done("No secret of the node is readable in vCenter.")
+    gone = f"No secret of {work.machine.name} is readable in vCenter."
+    return Done(gone, (_note("SecretsRemoved", gone, work.machine),))
 
 
 def _note(reason: str, message: str, machine: Machine) -> Note:

@@ -20,20 +20,22 @@ LOG_HINT = (
 
 @step
 def ensure_control_plane_up(work: Work) -> Outcome:
-    return _phase(
-        work, "control-plane-ready", "kubeadm is starting the control plane", "The control plane answers."
-    )
+    answers = Note(Severity.INFO, "ControlPlaneUp", f"The Kubernetes API answers at {work.cluster.endpoint}.")
+    return _phase(work, "control-plane-ready", "kubeadm is starting the control plane", answers)
 
 
 @step
 def ensure_machine_joined(work: Work) -> Outcome:
-    return _phase(work, "joined", "kubeadm is joining the node", "The node is in the cluster.")
+    machine = work.machine
+    joined = f"{machine.name} is a node of {work.cluster.name}."
+    note = Note(Severity.INFO, "MachineJoined", joined, "machine", machine.name)
+    return _phase(work, "joined", "kubeadm is joining the node", note)
 
 
-def _phase(work: Work, phase: str, doing: str, done: str) -> Outcome:
+def _phase(work: Work, phase: str, doing: str, done: Note) -> Outcome:
     machine = work.machine
     if has_reached(machine, phase):
-        return Done(done)
+        return Done(done.message, (done,))
     if machine.phase == FAILED:
         return _bootstrap_failed(machine)
     if _waited(work) < SLOW_NODE:

@@ -35,15 +35,16 @@ TOLERATED_SKEW = timedelta(minutes=5)
 
 @step
 def ensure_account_valid(work: Work) -> Outcome:
-    account = work.cluster.cloud_account
+    account = work.account
     verdict = judge_version(work.vcenter.about)
     skew = clock_skew(work.vcenter)
-    notes = []
+    accepted = f"{account.vcenter_server} accepts {account.username}."
+    notes = [_told("AccountValid", accepted)]
     if verdict.level == "warning":
         notes.append(Note(Severity.WARNING, "VCenterVersion", verdict.sentence))
     if abs(skew) > TOLERATED_SKEW:
         notes.append(Note(Severity.WARNING, "ClockSkew", _skew_sentence(account.vcenter_server, skew)))
-    return Done(f"{account.vcenter_server} accepts {account.username}.", tuple(notes))
+    return Done(accepted, tuple(notes))
 
 
 def _skew_sentence(server: str, skew: timedelta) -> str:
@@ -64,7 +65,8 @@ def ensure_placement_valid(work: Work) -> Outcome:
     _check_compute(machines, work.vcenter)
     for machine in machines:
         find_machine(work.vcenter, clone_spec(machine))
-    return Done(f"There is room for {len(machines)} machines, and their names are free.")
+    count = "1 machine" if len(machines) == 1 else f"{len(machines)} machines"
+    return _done("PlacementValid", f"There is room for {count}, and no other has the name.")
 
 
 @step
@@ -84,7 +86,7 @@ def ensure_addresses_claimed(work: Work) -> Outcome:
             update_machine(machine_id, ip_address=address)
 
     listed = ", ".join(node_addresses.values())
-    note = Note(Severity.INFO, "AddressesClaimed", f"Nodes have {listed}; the virtual IP is {endpoint}.")
+    note = _told("AddressesClaimed", f"Nodes get {listed}; the virtual IP is {endpoint}.")
     return Done(f"Virtual IP {endpoint}", (note,), write)
 
 
@@ -94,7 +96,8 @@ def ensure_image_template_found(work: Work) -> Outcome:
     template = find_template(
         work.vcenter, cluster.datacenter_moid, cluster.image_folder, cluster.image_template
     )
-    return Done(f"Template {template.name} for Kubernetes {cluster.kubernetes_version}")
+    found = f"Template {template.name} for Kubernetes {cluster.kubernetes_version} is there."
+    return _done("ImageTemplateFound", found)
 
 
 @step
@@ -113,7 +116,16 @@ def ensure_pki_generated(work: Work) -> Outcome:
         bootstrap_token=generate_bootstrap_token().reveal(),
         certificates_expire_at=kubeconfig_expiry(kubeconfig),
     )
-    return Done("Certificate authorities and administrator access are made.", write=secrets.save)
+    made = "Certificate authorities and the administrator's access are made."
+    return Done(made, (_told("CertificatesGenerated", made),), secrets.save)
+
+
+def _done(reason: str, message: str) -> Done:
+    return Done(message, (_told(reason, message),))
+
+
+def _told(reason: str, message: str) -> Note:
+    return Note(Severity.INFO, reason, message)
 
 
 def _machines(cluster: Cluster) -> Iterable[Machine]:

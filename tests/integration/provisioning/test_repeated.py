@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from clusters.steps import machines
 from palette_portal.orchestration import engine
 from palette_portal.orchestration.models import Event, OperationState
 from palette_portal.orchestration.outcomes import Outcome
@@ -66,6 +67,26 @@ def test_reference_of_a_started_task_is_lost_with_the_worker(
         finish(stage)
 
     assert stage.lab.calls()["CloneVM_Task"] == 3
+
+
+def test_lost_clone_ends_between_two_looks(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine is not there yet, and a moment later no clone runs any more."""
+    real = machines.find_recent_clone
+
+    def when_it_is_over(*arguments: Any) -> Any:
+        while (found := real(*arguments)) and not found.task.is_over:
+            pass
+        return found
+
+    stage.lab.set_durations(clone_seconds=0.5)
+    stage.start()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(machines, "find_recent_clone", when_it_is_over)
+        with steps_run_as(monkeypatch, dying_first_at("keep_reference", monkeypatch)):
+            finish(stage)
+
+    assert stage.lab.calls()["CloneVM_Task"] == 1
 
 
 def test_worker_dies_right_before_every_write(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
