@@ -6,6 +6,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from palette_portal.tenants import actions, invitations
@@ -91,9 +92,11 @@ def user_invite(request: PortalRequest) -> HttpResponse:
     return _page(request, "tenants/user_invite.html", crumbs, form=form)
 
 
+@never_cache
 @require_http_methods(["GET", "POST"])
 @login_required
 def user_roles(request: PortalRequest, pk: int) -> HttpResponse:
+    """For an invited person it holds the link that sets the first password."""
     person = get_person_for_edit(request, pk)
     assert request.tenant is not None
     form = RolesForm(request.POST or None, tenant=request.tenant, user=person)

@@ -142,6 +142,7 @@ def test_person_is_invited_with_roles_in_projects(client: Client, admin: User) -
     dora = User.objects.get(email="dora@acme.test")
     assert [(held.project, held.role) for held in dora.memberships.all()] == [(payments, Role.PROJECT_ADMIN)]
     assert b"/account/password/reset/key/" in response.content
+    assert "no-store" in response["Cache-Control"]
 
 
 @pytest.mark.parametrize(
