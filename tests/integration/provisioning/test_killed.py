@@ -11,7 +11,7 @@ from django.db import connections
 
 from palette_portal.orchestration.claims import release_steps_of_the_dead
 from palette_portal.orchestration.engine import run_next_step
-from palette_portal.orchestration.models import OperationState, Step
+from palette_portal.orchestration.models import OperationState
 from palette_portal.vsphere.session import sessions
 from tests.engine import make_waiting_steps_due
 from tests.integration.provisioning.stage import Stage
@@ -57,6 +57,5 @@ def test_workers_are_killed_again_and_again(stage: Stage) -> None:
 
     assert stage.operation.state == OperationState.SUCCEEDED
     assert lives > 1
-    assert Step.objects.filter(operation=stage.operation, attempt__gt=1).exists()
     stage.assert_nothing_doubled_or_leaked()
     assert stage.lab.calls()["CloneVM_Task"] == 3
