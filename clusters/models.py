@@ -49,7 +49,10 @@ class Cluster(models.Model):
     )
     purpose = models.CharField(max_length=8, choices=ClusterPurpose)
     gateway = models.ForeignKey(PrivateCloudGateway, on_delete=models.PROTECT, related_name="clusters")
-    cloud_account = models.ForeignKey(CloudAccount, on_delete=models.PROTECT, related_name="clusters")
+    # Given until the cluster is Deleted: what is left then is history, and the account may go.
+    cloud_account = models.ForeignKey(
+        CloudAccount, null=True, blank=True, on_delete=models.PROTECT, related_name="clusters"
+    )
     name = models.CharField(max_length=63)
     state = models.CharField(max_length=16, choices=ClusterState, default=ClusterState.PENDING)
     health = models.CharField(max_length=16, choices=ClusterHealth, default=ClusterHealth.UNKNOWN)
@@ -99,6 +102,10 @@ class Cluster(models.Model):
                 condition=Q(state=ClusterState.DELETED, deleted_at__isnull=False)
                 | (~Q(state=ClusterState.DELETED) & Q(deleted_at=None)),
                 name="cluster_deleted_with_time",
+            ),
+            models.CheckConstraint(
+                condition=Q(state=ClusterState.DELETED) | Q(cloud_account__isnull=False),
+                name="cluster_account_until_deleted",
             ),
         ]
 

@@ -67,7 +67,8 @@ def wanted_by_account() -> Mapping[UUID, Wanted]:
             machine_ids.add(UUID(rest))
     machines = Machine.objects.filter(pk__in=machine_ids).exclude(moid="").select_related("cluster")
     for machine in machines:
-        found[machine.cluster.cloud_account_id].machines[machine.moid] = machine.wake_reference
+        if machine.cluster.cloud_account_id:
+            found[machine.cluster.cloud_account_id].machines[machine.moid] = machine.wake_reference
     return found
 
 

@@ -8,9 +8,10 @@ from django.db.models import Count, Q, QuerySet
 
 from clusters.models import Cluster, Machine
 from clusters.states import MachineState
+from gateways.actions.delete import TOO_EARLY
 from gateways.actions.reset import reset_reason
 from gateways.models import PrivateCloudGateway
-from gateways.states import GatewayState, check_configurable
+from gateways.states import GatewayState, check_configurable, check_deletable, reason_against_state
 from palette_portal.http import Conflict
 from palette_portal.orchestration.progress import Progress, latest_progress
 from palette_portal.tenants.models import User
@@ -46,6 +47,16 @@ class GatewayCard:
     @property
     def reset_reason(self) -> str:
         return self.denied or reset_reason(self.gateway, self.cluster)
+
+    @property
+    def delete_reason(self) -> str:
+        return self.denied or reason_against_state(check_deletable, self.gateway)
+
+    @property
+    def anyway_reason(self) -> str:
+        """Why the gateway cannot be removed without vCenter yet."""
+        has_failed = self.progress is not None and any(shown.step.has_failed for shown in self.progress.steps)
+        return self.denied or ("" if has_failed else TOO_EARLY)
 
     @property
     def shows_progress(self) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.template.loader import render_to_string
+from django.utils.html import format_html
 
 from clusters.models import Cluster
 from gateways.cards import card_for_stream
@@ -74,13 +75,18 @@ class _Page:
         )
 
     def _message(self, gateway: PrivateCloudGateway) -> Message:
-        if self.install:
-            context = {"installation": installation(gateway), "gateway": gateway, "oob": True}
-            html = render_to_string("gateways/_installer_arrival.html", context)
-        else:
-            card = card_for_stream(gateway, denied=self.denied)
-            html = render_to_string("gateways/_gateway_card.html", {"card": card, "oob": True})
+        html = self._arrival(gateway) if self.install else self._card(gateway)
         return Message(event="patch", html=html, id=None)
+
+    def _arrival(self, gateway: PrivateCloudGateway) -> str:
+        context = {"installation": installation(gateway), "gateway": gateway, "oob": True}
+        return render_to_string("gateways/_installer_arrival.html", context)
+
+    def _card(self, gateway: PrivateCloudGateway) -> str:
+        if gateway.state == GatewayState.DELETED:
+            return format_html('<article id="gateway-{}" hx-swap-oob="delete"></article>', gateway.pk)
+        card = card_for_stream(gateway, denied=self.denied)
+        return render_to_string("gateways/_gateway_card.html", {"card": card, "oob": True})
 
 
 def _is_id_or_empty(text: str) -> bool:

@@ -70,6 +70,14 @@ def check_resettable(gateway: "PrivateCloudGateway") -> None:
         raise Conflict(_NO_RESET.get(gateway.state, f"The gateway is {gateway.state}."))
 
 
+def check_deletable(gateway: "PrivateCloudGateway") -> None:
+    """Raise Conflict with the reason; that clusters use it is another question."""
+    if gateway.state == GatewayState.DELETING:
+        raise Conflict("The gateway is being deleted already.")
+    if gateway.state == GatewayState.DELETED:
+        raise Conflict("The gateway is deleted already.")
+
+
 _NO_RESET: dict[str, str] = {
     GatewayState.PENDING: "There is nothing to reset: the gateway is not being provisioned.",
     GatewayState.RUNNING: "The gateway is running. Reset takes back a provisioning that is not finished.",

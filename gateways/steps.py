@@ -5,10 +5,12 @@ from django.utils import timezone
 from clusters.models import Cluster, ClusterPurpose, Machine
 from clusters.phases import has_reached
 from clusters.states import ClusterHealth, ClusterState
+from gateways.actions.delete import farewell, finish_deletion
 from gateways.actions.reset import reopen_gateway
 from gateways.models import PrivateCloudGateway
 from gateways.states import GatewayState, move_gateway
 from palette_portal.orchestration.actions import announce_subject
+from palette_portal.orchestration.models import Operation
 from palette_portal.orchestration.outcomes import Done, Note, Outcome, Wait
 from palette_portal.orchestration.states import Severity
 from palette_portal.orchestration.steps import StepContext
@@ -61,6 +63,21 @@ def ensure_gateway_reset(context: StepContext) -> Outcome:
     sentence = f"The gateway {gateway} is reset. It can be configured again."
     note = Note(Severity.INFO, "GatewayReset", sentence, object_kind="gateway", object_name=gateway.name)
     return Done("The gateway is Pending, and the wizard is open.", (note,), write)
+
+
+def ensure_gateway_deleted(context: StepContext) -> Outcome:
+    """Nothing of its cluster is left: what only the gateway used goes with it."""
+    cluster = _cluster(context)
+    gateway = cluster.gateway
+    by = Operation.objects.select_related("requested_by").get(pk=context.operation_id).requested_by
+
+    def write() -> None:
+        fresh = PrivateCloudGateway.objects.select_for_update(of=("self",)).get(pk=gateway.pk)
+        if fresh.state == GatewayState.DELETING:
+            finish_deletion(fresh, by=by)
+
+    note = Note(Severity.INFO, "GatewayDeleted", farewell(gateway), "gateway", gateway.name)
+    return Done("The gateway is deleted.", (note,), write)
 
 
 def _is_leaving(cluster: Cluster) -> bool:

@@ -2,7 +2,7 @@ from django.urls import include, path
 
 from gateways.views import gateways as views
 from gateways.views.credentials import credentials_change
-from gateways.views.life import gateway_reset
+from gateways.views.life import gateway_delete, gateway_remove_anyway, gateway_reset
 
 app_name = "gateways"
 urlpatterns = [
@@ -18,5 +18,7 @@ urlpatterns = [
     ),
     path("<uuid:gateway_id>/credentials/", credentials_change, name="credentials"),
     path("<uuid:gateway_id>/reset/", gateway_reset, name="reset"),
+    path("<uuid:gateway_id>/delete/", gateway_delete, name="delete"),
+    path("<uuid:gateway_id>/delete/anyway/", gateway_remove_anyway, name="remove-anyway"),
     path("<uuid:gateway_id>/configure/", include("gateways.configure_urls")),
 ]

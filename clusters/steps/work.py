@@ -50,7 +50,9 @@ class Work:
 
     @property
     def account(self) -> CloudAccount:
-        return self.cluster.cloud_account
+        account = self.cluster.cloud_account
+        assert account is not None  # the database sees to it until the cluster is Deleted
+        return account
 
     @cached_property
     def vcenter(self) -> VCenter:
@@ -94,7 +96,7 @@ class Work:
         return None
 
     def _reference(self, task_moid: str) -> str:
-        return task_reference(self.cluster.cloud_account_id, task_moid)
+        return task_reference(self.account.pk, task_moid)
 
 
 def task_reference(account_id: UUID, task_moid: str) -> str:

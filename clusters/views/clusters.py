@@ -23,7 +23,7 @@ from clusters.views.loading import (
     reason_against_change,
     signed_in,
 )
-from gateways.states import check_resettable, reason_against_state
+from gateways.states import check_deletable, check_resettable, reason_against_state
 from palette_portal.http import is_partial
 from palette_portal.orchestration.models import Event, Severity, Step
 from palette_portal.orchestration.progress import ShownStep
@@ -106,7 +106,11 @@ def _page(request: HttpRequest, tab: str, cluster: Cluster, context: dict[str, o
 def _gateway_reasons(cluster: Cluster, denied: str) -> dict[str, str]:
     """Why the gateway's menu offers something in vain; empty for what is possible."""
     leaving = "Its cluster is being removed." if cluster.state == ClusterState.DELETING else ""
-    return {"reset_reason": denied or leaving or reason_against_state(check_resettable, cluster.gateway)}
+    return {
+        "reset_reason": denied or leaving or reason_against_state(check_resettable, cluster.gateway),
+        "delete_reason": denied or reason_against_state(check_deletable, cluster.gateway),
+        "anyway_reason": denied,
+    }
 
 
 def _number(text: str) -> int:

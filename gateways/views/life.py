@@ -15,6 +15,15 @@ from django.views.decorators.http import require_http_methods
 from django_htmx.http import HttpResponseClientRedirect
 
 from clusters.models import Cluster, Machine
+from gateways.actions.delete import (
+    GatewayInUse,
+    check_delete,
+    check_remove_anyway,
+    delete_gateway,
+    failed_steps,
+    farewell,
+    remove_gateway_anyway,
+)
 from gateways.actions.reset import check_reset, reset_gateway
 from gateways.models import PrivateCloudGateway
 from gateways.views.loading import get_gateway_for_change, signed_in
@@ -45,8 +54,62 @@ def gateway_reset(request: HttpRequest, gateway_id: UUID) -> HttpResponse:
         removed = reset_gateway(gateway=gateway, by=signed_in(request))
     except Conflict as conflict:
         return _show(request, gateway, dialog, status=409, refused=conflict.reason)
-    messages.info(request, f"{gateway} is being reset. Its steps are shown here." if removed else "Reset.")
+    messages.info(request, f"{gateway} is being reset." if removed else f"{gateway} is reset.")
     return _go_to(request, _page_of(gateway, removed))
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def gateway_delete(request: HttpRequest, gateway_id: UUID) -> HttpResponse:
+    gateway = get_gateway_for_change(request, gateway_id)
+    body = Cluster.objects.gateway_bodies().filter(gateway=gateway).first()
+    dialog = Dialog(f"Delete {gateway}?", "Delete gateway", "gateways/_delete_body.html")
+    asked = {"machines": _machines(body), "pools": gateway.ip_pools.all(), **_name_to_type(gateway)}
+    try:
+        check_delete(gateway)
+        if request.method != "POST":
+            return _show(request, gateway, dialog, **asked)
+        if not _is_name_typed(request, gateway):
+            return _show(request, gateway, dialog, status=422, **{**asked, "typed_wrong": True})
+        removed = delete_gateway(gateway=gateway, by=signed_in(request))
+    except GatewayInUse as used:
+        return _show(request, gateway, dialog, status=409, refused=used.reason, clusters=used.clusters)
+    except Conflict as conflict:
+        return _show(request, gateway, dialog, status=409, refused=conflict.reason)
+    messages.info(request, f"{gateway} is being deleted." if removed else farewell(gateway))
+    return _go_to(request, _page_of(gateway, removed) if removed else reverse("gateways:list"))
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def gateway_remove_anyway(request: HttpRequest, gateway_id: UUID) -> HttpResponse:
+    """After Delete was tried and failed: vCenter is not asked any more."""
+    gateway = get_gateway_for_change(request, gateway_id)
+    body = Cluster.objects.gateway_bodies().filter(gateway=gateway).first()
+    dialog = Dialog(f"Remove {gateway} anyway?", "Remove anyway", "gateways/_remove_anyway_body.html")
+    asked = {"machines": _machines(body), "body": body, **_name_to_type(gateway)}
+    try:
+        check_remove_anyway(gateway, body)
+        asked["failed"] = failed_steps(body) if body else []
+        if request.method != "POST":
+            return _show(request, gateway, dialog, **asked)
+        if not _is_name_typed(request, gateway):
+            return _show(request, gateway, dialog, status=422, **{**asked, "typed_wrong": True})
+        remove_gateway_anyway(gateway=gateway, by=signed_in(request))
+    except Conflict as conflict:
+        return _show(request, gateway, dialog, status=409, refused=conflict.reason)
+    messages.warning(request, farewell(gateway))
+    return _go_to(request, reverse("gateways:list"))
+
+
+def _name_to_type(gateway: PrivateCloudGateway) -> dict[str, Any]:
+    return {"must_equal": gateway.display_name, "typed_wrong": False}
+
+
+def _is_name_typed(request: HttpRequest, gateway: PrivateCloudGateway) -> bool:
+    return request.POST.get("name", "").strip() == gateway.display_name
 
 
 def _show(
