@@ -1,6 +1,7 @@
 import ipaddress
 import uuid
 from datetime import timedelta
+from functools import lru_cache
 
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -17,6 +18,13 @@ from palette_portal.tenants.permissions import Permission, can_somewhere
 class NetworkType(models.TextChoices):
     RANGE = "range", "Range"
     SUBNET = "subnet", "Subnet"
+
+
+@lru_cache(maxsize=512)
+def _addresses(
+    start: str | None, end: str | None, subnet: str, prefix: int, reserved: tuple[str, ...]
+) -> AddressRange:
+    return pool_range(start=start, end=end, subnet=subnet, prefix=prefix, reserved=reserved)
 
 
 class IPPoolQuerySet(models.QuerySet["IPPool"]):
@@ -75,13 +83,8 @@ class IPPool(models.Model):
     @property
     def addresses(self) -> AddressRange:
         """The addresses that may be handed out: without network, broadcast, gateway and excluded ones."""
-        return pool_range(
-            start=self.start,
-            end=self.end,
-            subnet=self.subnet,
-            prefix=self.prefix,
-            reserved=[self.gateway_address, *self.excluded],
-        )
+        reserved = (self.gateway_address, *self.excluded)
+        return _addresses(self.start, self.end, self.subnet, self.prefix, reserved)
 
     @property
     def wake_reference(self) -> str:

@@ -4,6 +4,7 @@ import ipaddress
 import sys
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -35,7 +36,7 @@ class AddressRange:
         """How many may be handed out. An IPv6 network has more than `len` can say."""
         return self.span - len(self.reserved_inside)
 
-    @property
+    @cached_property
     def reserved_inside(self) -> list[IPAddress]:
         return sorted((address for address in self.reserved if self._covers(address)), key=int)
 

@@ -32,7 +32,8 @@ _COLUMNS = [field.column for field in IPAddressClaim._meta.concrete_fields]
 _CLAIM = (
     "SELECT outcome, "
     + ", ".join(f"host((held).{name})" if name == "address" else f"(held).{name}" for name in _COLUMNS)
-    + " FROM ippools_claim_address(%s, %s, %s, %s, %s::inet[], %s, %s, %s, %s, %s, %s)"
+    + " FROM set_config('synchronous_commit', coalesce(%s, current_setting('synchronous_commit')), true),"
+    + " ippools_claim_address(%s, %s, %s, %s, %s::inet[], %s, %s, %s, %s, %s, %s)"
 )
 
 
@@ -166,10 +167,18 @@ def _ask(
     values = (pool.pk, pool.edition, str(addresses.first), str(addresses.last), blocked, cluster_id)
     owner = (want.owner_kind, want.owner_id, want.owner_name, want.purpose)
     with connection.cursor() as cursor:
-        cursor.execute(_CLAIM, [*values, *owner, is_my_turn])
+        cursor.execute(_CLAIM, [_durability(), *values, *owner, is_my_turn])
         outcome, *columns = cursor.fetchone()
     claim = IPAddressClaim.from_db(connection.alias, _ATTRIBUTES, columns) if columns[0] else None
     return outcome, claim
+
+
+def _durability() -> str | None:
+    """A claim of its own need not be on disk before the pool's lock is let go.
+
+    Nobody acts on an address before another transaction has recorded it, and that one puts both on disk.
+    """
+    return None if connection.in_atomic_block else "off"
 
 
 @transaction.atomic
