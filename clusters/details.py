@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
 
-from clusters.models import Cluster, Machine, MachinePool, Placement
+from clusters.models import Cluster, ClusterSecrets, Machine, MachinePool, Placement
 from palette_portal.orchestration.models import Event, Severity
 from palette_portal.orchestration.progress import Progress, latest_progress
 
@@ -46,7 +47,21 @@ def overview_context(cluster: Cluster, *, retry_denied: str) -> dict[str, Any]:
 
 def summary_context(cluster: Cluster) -> dict[str, Any]:
     pools = list(cluster.machine_pools.select_related("ip_pool").prefetch_related("placements"))
-    return {"cluster": cluster, "pools": pools, "placement": _first_placement(pools)}
+    return {
+        "cluster": cluster,
+        "pools": pools,
+        "placement": _first_placement(pools),
+        "certificates_expire_at": _certificates_expire_at(cluster),
+    }
+
+
+def _certificates_expire_at(cluster: Cluster) -> datetime | None:
+    """Without reading the secrets themselves."""
+    return (
+        ClusterSecrets.objects.filter(cluster=cluster)
+        .values_list("certificates_expire_at", flat=True)
+        .first()
+    )
 
 
 def machines_of(cluster: Cluster) -> QuerySet[Machine]:

@@ -92,7 +92,7 @@ class _Page:
         return [_patch(template, {"cluster": cluster, "machines": machines_of(cluster)})]
 
     def _cluster(self) -> Cluster:
-        return Cluster.objects.select_related("gateway", "cloud_account").get(pk=self.cluster_id)
+        return Cluster.objects.select_related("gateway__release", "cloud_account").get(pk=self.cluster_id)
 
 
 def _summary(cluster: Cluster) -> Message:

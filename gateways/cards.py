@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, F, Max, Min, Q, QuerySet
+from django.utils import timezone
 
 from clusters.models import Cluster, Machine
-from clusters.states import MachineState
+from clusters.states import ClusterHealth, MachineState
 from gateways.actions.delete import TOO_EARLY
+from gateways.actions.health import longest_silence
 from gateways.actions.reset import reset_reason
 from gateways.models import PrivateCloudGateway
 from gateways.states import GatewayState, check_configurable, check_deletable, reason_against_state
@@ -17,11 +20,18 @@ from palette_portal.orchestration.progress import Progress, latest_progress
 from palette_portal.tenants.models import User
 from palette_portal.tenants.permissions import Permission, reason_against
 
+ENDS_SOON = timedelta(days=30)
+
 
 @dataclass(frozen=True)
 class NodeCount:
+    """`heard_at` is the oldest of the nodes' last reports: what the gateway's health hangs on."""
+
     ready: int = 0
     total: int = 0
+    silent: int = 0
+    heard_at: datetime | None = None
+    kubelet_version: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,6 +73,28 @@ class GatewayCard:
         return self.progress is not None and self.progress.operation.is_active
 
     @property
+    def heard_at(self) -> datetime | None:
+        """From its nodes; before there are any, from the installer."""
+        return self.nodes.heard_at or (None if self.cluster else self.gateway.last_heartbeat_at)
+
+    @property
+    def is_unhealthy(self) -> bool:
+        return self.cluster is not None and self.cluster.health == ClusterHealth.UNHEALTHY
+
+    @property
+    def silence_minutes(self) -> int:
+        return int(longest_silence().total_seconds() // 60)
+
+    @property
+    def certificates_expire_at(self) -> datetime | None:
+        return getattr(self.cluster, "certificates_expire_at", None)
+
+    @property
+    def certificates_end_soon(self) -> bool:
+        ends = self.certificates_expire_at
+        return ends is not None and ends - timezone.now() < ENDS_SOON
+
+    @property
     def shows_configure(self) -> bool:
         return self.gateway.state == GatewayState.PENDING
 
@@ -92,6 +124,7 @@ def _cards(
     gateways: Sequence[PrivateCloudGateway] | QuerySet[PrivateCloudGateway], denied: str
 ) -> list[GatewayCard]:
     bodies = Cluster.objects.gateway_bodies().filter(gateway__in=[gateway.pk for gateway in gateways])
+    bodies = bodies.annotate(certificates_expire_at=F("secrets__certificates_expire_at"))
     body_of = {cluster.gateway_id: cluster for cluster in bodies}
     nodes_of = _count_nodes(bodies)
     progress_of = latest_progress("cluster", [cluster.pk for cluster in body_of.values()])
@@ -112,5 +145,21 @@ def _cards(
 
 def _count_nodes(clusters: QuerySet[Cluster]) -> dict[UUID, NodeCount]:
     machines = Machine.objects.present().filter(cluster__in=clusters).values("cluster").order_by()
-    counted = machines.annotate(total=Count("pk"), ready=Count("pk", filter=Q(state=MachineState.RUNNING)))
-    return {row["cluster"]: NodeCount(ready=row["ready"], total=row["total"]) for row in counted}
+    running, silent_since = Q(state=MachineState.RUNNING), timezone.now() - longest_silence()
+    counted = machines.annotate(
+        total=Count("pk"),
+        ready=Count("pk", filter=running),
+        silent=Count("pk", filter=running & Q(last_report_at__lt=silent_since)),
+        heard_at=Min("last_report_at"),
+        kubelet_version=Max("kubelet_version"),
+    )
+    return {
+        row["cluster"]: NodeCount(
+            ready=row["ready"],
+            total=row["total"],
+            silent=row["silent"],
+            heard_at=row["heard_at"],
+            kubelet_version=row["kubelet_version"],
+        )
+        for row in counted
+    }

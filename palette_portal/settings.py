@@ -175,7 +175,10 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Palette Portal <port
 ORCHESTRATION_LEASE_SECONDS = env.float("ORCHESTRATION_LEASE_SECONDS", default=8)
 ORCHESTRATION_TICK_SECONDS = env.float("ORCHESTRATION_TICK_SECONDS", default=1)
 ORCHESTRATION_WATCHERS = ["clusters.watcher.watch"]
-ORCHESTRATION_SCHEDULES: dict[str, float] = {"palette_portal.orchestration.housekeeping.tidy_up": 60}
+ORCHESTRATION_SCHEDULES: dict[str, float] = {
+    "palette_portal.orchestration.housekeeping.tidy_up": 60,
+    "gateways.actions.health.watch_gateways": 15,
+}
 # A task is only a doorbell: results, statistics, retries and schedules of django-q2 are unused; see docs/adr.
 Q_CLUSTER = {
     "name": "portal",
@@ -206,6 +209,7 @@ IPPOOLS_REST_SECONDS = env.float("IPPOOLS_REST_SECONDS", default=120)
 PAIRING_CODE_MINUTES = env.int("PAIRING_CODE_MINUTES", default=60)
 GATEWAY_REGISTRATION_WARNING_MINUTES = env.int("GATEWAY_REGISTRATION_WARNING_MINUTES", default=10)
 GATEWAY_HEARTBEAT_SECONDS = env.int("GATEWAY_HEARTBEAT_SECONDS", default=30)
+GATEWAY_SILENCE_MINUTES = env.int("GATEWAY_SILENCE_MINUTES", default=10)
 # Where the gateway-installer link leads: elsewhere, or to this file, which the portal then serves.
 GATEWAY_INSTALLER_URL = env.str("GATEWAY_INSTALLER_URL", default="")
 GATEWAY_INSTALLER_FILE = env.str("GATEWAY_INSTALLER_FILE", default="")

@@ -17,7 +17,7 @@ def signed_in(request: HttpRequest) -> User:
 
 def get_cluster_or_404(request: HttpRequest, cluster_id: UUID) -> Cluster:
     clusters = Cluster.objects.visible_to(signed_in(request)).select_related(
-        "gateway", "cloud_account", "created_by", "project"
+        "gateway__release", "cloud_account", "created_by", "project"
     )
     return get_object_or_404(clusters, pk=cluster_id)
 
