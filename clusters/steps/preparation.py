@@ -8,8 +8,7 @@ from clusters.documents import NODE_ADDRESS, VIRTUAL_ADDRESS, clone_spec
 from clusters.models import Cluster, ClusterSecrets, Machine, Placement, PoolRole
 from clusters.names import label
 from clusters.steps.work import Work, step, update_machine
-from ippools.actions import PoolUnavailable, claim_address
-from ippools.models import IPAddressClaim, IPPool
+from ippools.actions import PoolExhausted, PoolUnavailable, WantedAddress, claim_addresses
 from palette_portal.bootstrap.pki import (
     admin_kubeconfig,
     dump_pki,
@@ -18,7 +17,7 @@ from palette_portal.bootstrap.pki import (
     kubeconfig_expiry,
 )
 from palette_portal.orchestration.models import Severity
-from palette_portal.orchestration.outcomes import Done, Failed, Note, Outcome, Retry
+from palette_portal.orchestration.outcomes import Done, Failed, Note, Outcome, Retry, Wait
 from palette_portal.vsphere.capacity import read_capacity
 from palette_portal.vsphere.errors import DatastoreFull, NotEnoughResources, NotFound
 from palette_portal.vsphere.inventory import Inventory, read_inventory
@@ -71,14 +70,19 @@ def ensure_placement_valid(work: Work) -> Outcome:
 
 @step
 def ensure_addresses_claimed(work: Work) -> Outcome:
-    """Claims are facts of their own: a second run finds them and claims nothing."""
+    """Claims are facts of their own: a second run finds them and claims nothing. All are made, or none."""
     cluster = work.cluster
+    machines = list(_machines(cluster))
+    wanted = [*map(_wanted_by_machine, machines), _wanted_by_endpoint(cluster)]
     try:
-        node_addresses = {machine.id: _claim_for(machine) for machine in _machines(cluster)}
-        endpoint = _claim_endpoint(cluster)
+        claims = claim_addresses(wanted, cluster_id=cluster.id)
+    except PoolExhausted as error:
+        return _wait_in_line(work, error)
     except PoolUnavailable as error:
-        hint = "Release addresses, or reset and choose a larger pool."
+        hint = "Reset, and choose another pool."
         return Failed(type(error).__name__, error.reason, hint, Retry.SLOWLY)
+    endpoint = claims[-1].address
+    node_addresses = {machine.id: claim.address for machine, claim in zip(machines, claims[:-1], strict=True)}
 
     def write() -> None:
         Cluster.objects.filter(pk=cluster.pk).update(endpoint_host=endpoint)
@@ -136,28 +140,24 @@ def _machines(cluster: Cluster) -> Iterable[Machine]:
     )
 
 
-def _claim_for(machine: Machine) -> str:
+def _wanted_by_machine(machine: Machine) -> WantedAddress:
     assert machine.pool.ip_pool is not None
-    return _claim(machine.pool.ip_pool, machine.cluster, "machine", machine, NODE_ADDRESS).address
+    return WantedAddress(machine.pool.ip_pool, "machine", machine.id, machine.name, NODE_ADDRESS)
 
 
-def _claim_endpoint(cluster: Cluster) -> str:
+def _wanted_by_endpoint(cluster: Cluster) -> WantedAddress:
     pool = cluster.machine_pools.get(role=PoolRole.CONTROL_PLANE)
     assert pool.ip_pool is not None
-    return _claim(pool.ip_pool, cluster, "cluster", cluster, VIRTUAL_ADDRESS).address
+    return WantedAddress(pool.ip_pool, "cluster", cluster.id, cluster.name, VIRTUAL_ADDRESS)
 
 
-def _claim(
-    pool: IPPool, cluster: Cluster, owner_kind: str, owner: Machine | Cluster, purpose: str
-) -> IPAddressClaim:
-    return claim_address(
-        pool,
-        cluster_id=cluster.id,
-        owner_kind=owner_kind,
-        owner_id=owner.id,
-        owner_name=owner.name,
-        purpose=purpose,
-    )
+def _wait_in_line(work: Work, error: PoolExhausted) -> Wait:
+    """The pool rings when addresses come back or it grows; the log tells it once."""
+    reference = error.pool.wake_reference
+    message = f"{error.reason} This goes on by itself when addresses come back or the pool grows."
+    is_new = work.context.external_ref != reference
+    notes = (Note(Severity.WARNING, "PoolExhausted", message),) if is_new else ()
+    return Wait(error.look_again_seconds, message, "PoolExhausted", reference, notes=notes)
 
 
 def _url_host(host: str) -> str:

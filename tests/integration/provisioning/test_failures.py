@@ -7,6 +7,7 @@ import pytest
 from django.utils import timezone
 
 from clusters.states import ClusterState
+from ippools.actions import release_addresses
 from ippools.models import IPAddressClaim
 from palette_portal.orchestration.engine import run_step
 from palette_portal.orchestration.models import OperationState, StepState
@@ -115,10 +116,15 @@ def test_pool_is_exhausted_by_others_and_freed_later(stage: Stage) -> None:
     run_until_stuck(stage, "addresses-claimed")
 
     step = stage.step("addresses-claimed")
-    assert step.reason == "PoolExhausted" and stage.pool.name in step.message
+    assert (step.state, step.reason) == (StepState.WAITING, "PoolExhausted")
+    assert stage.pool.name in step.message and step.due_at > timezone.now()
     assert stage.vms_of_ours() == []
-    IPAddressClaim.objects.filter(pk__in=[other.pk for other in others]).delete()
+    assert not IPAddressClaim.objects.held().filter(cluster_id=stage.cluster.id).exists()
+    assert len(others) == release_addresses(cluster_id=stage.gateway.id)
+    step.refresh_from_db()
+    assert step.due_at <= timezone.now()
     finish(stage)
+    assert len(stage.events("PoolExhausted")) == 1
 
 
 def _uuids():
