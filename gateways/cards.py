@@ -14,7 +14,13 @@ from gateways.actions.delete import TOO_EARLY
 from gateways.actions.health import longest_silence
 from gateways.actions.reset import reset_reason
 from gateways.models import PrivateCloudGateway
-from gateways.states import GatewayState, check_configurable, check_deletable, reason_against_state
+from gateways.states import (
+    GatewayState,
+    check_configurable,
+    check_deletable,
+    check_renamable,
+    reason_against_state,
+)
 from palette_portal.http import Conflict
 from palette_portal.orchestration.progress import Progress, latest_progress
 from palette_portal.tenants.models import User
@@ -57,6 +63,10 @@ class GatewayCard:
     @property
     def reset_reason(self) -> str:
         return self.denied or reset_reason(self.gateway, self.cluster)
+
+    @property
+    def rename_reason(self) -> str:
+        return self.denied or reason_against_state(check_renamable, self.gateway)
 
     @property
     def delete_reason(self) -> str:

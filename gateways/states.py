@@ -78,6 +78,11 @@ def check_deletable(gateway: "PrivateCloudGateway") -> None:
         raise Conflict("The gateway is deleted already.")
 
 
+def check_renamable(gateway: "PrivateCloudGateway") -> None:
+    """Raise Conflict with the reason while the gateway goes."""
+    check_deletable(gateway)
+
+
 _NO_RESET: dict[str, str] = {
     GatewayState.PENDING: "There is nothing to reset: the gateway is not being provisioned.",
     GatewayState.RUNNING: "The gateway is running. Reset takes back a provisioning that is not finished.",

@@ -23,7 +23,7 @@ from clusters.views.loading import (
     reason_against_change,
     signed_in,
 )
-from gateways.states import check_deletable, check_resettable, reason_against_state
+from gateways.states import check_deletable, check_renamable, check_resettable, reason_against_state
 from palette_portal.http import is_partial
 from palette_portal.orchestration.models import Event, Severity, Step
 from palette_portal.orchestration.progress import ShownStep
@@ -110,6 +110,7 @@ def _gateway_reasons(cluster: Cluster, denied: str) -> dict[str, str]:
         "reset_reason": denied or leaving or reason_against_state(check_resettable, cluster.gateway),
         "delete_reason": denied or reason_against_state(check_deletable, cluster.gateway),
         "anyway_reason": denied,
+        "rename_reason": denied or reason_against_state(check_renamable, cluster.gateway),
     }
 
 

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
-from django_htmx.http import HttpResponseClientRedirect
+from django_htmx.http import HttpResponseClientRedirect, HttpResponseClientRefresh
 
 from clusters.models import Cluster, Machine
 from gateways.actions.delete import (
@@ -24,8 +24,10 @@ from gateways.actions.delete import (
     farewell,
     remove_gateway_anyway,
 )
+from gateways.actions.rename import NameRefused, rename_gateway
 from gateways.actions.reset import check_reset, reset_gateway
 from gateways.models import PrivateCloudGateway
+from gateways.states import check_renamable
 from gateways.views.loading import get_gateway_for_change, signed_in
 from palette_portal.http import Conflict, is_partial
 
@@ -102,6 +104,27 @@ def gateway_remove_anyway(request: HttpRequest, gateway_id: UUID) -> HttpRespons
         return _show(request, gateway, dialog, status=409, refused=conflict.reason)
     messages.warning(request, farewell(gateway))
     return _go_to(request, reverse("gateways:list"))
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def gateway_rename(request: HttpRequest, gateway_id: UUID) -> HttpResponse:
+    gateway = get_gateway_for_change(request, gateway_id)
+    body = Cluster.objects.gateway_bodies().filter(gateway=gateway).first()
+    dialog = Dialog(f"Rename {gateway}", "Rename gateway", "gateways/_rename_body.html", tone="primary")
+    name = request.POST.get("name", gateway.name)[:200]
+    try:
+        check_renamable(gateway)
+        if request.method != "POST":
+            return _show(request, gateway, dialog, body=body, typed=name)
+        rename_gateway(gateway=gateway, name=name, by=signed_in(request))
+    except NameRefused as error:
+        return _show(request, gateway, dialog, status=422, body=body, typed=name, name_error=error.reason)
+    except Conflict as conflict:
+        return _show(request, gateway, dialog, status=409, refused=conflict.reason)
+    messages.success(request, f"The gateway is called {name.strip()} now.")
+    return HttpResponseClientRefresh() if is_partial(request) else redirect(_page_of(gateway, body))
 
 
 def _name_to_type(gateway: PrivateCloudGateway) -> dict[str, Any]:
