@@ -21,12 +21,12 @@ from clusters.views.loading import (
     get_cluster_for_change,
     get_cluster_or_404,
     reason_against_change,
-    signed_in,
 )
 from gateways.states import check_deletable, check_renamable, check_resettable, reason_against_state
 from palette_portal.http import is_partial
 from palette_portal.orchestration.models import Event, Severity, Step
 from palette_portal.orchestration.progress import ShownStep
+from palette_portal.tenants.requests import signed_in
 
 
 @require_safe

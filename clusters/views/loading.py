@@ -8,11 +8,7 @@ from django.shortcuts import get_object_or_404
 from clusters.models import Cluster, ClusterPurpose
 from palette_portal.tenants.models import User
 from palette_portal.tenants.permissions import Permission, check, reason_against
-
-
-def signed_in(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)
-    return request.user
+from palette_portal.tenants.requests import signed_in
 
 
 def get_cluster_or_404(request: HttpRequest, cluster_id: UUID) -> Cluster:

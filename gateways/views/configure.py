@@ -22,9 +22,10 @@ from gateways.forms.wizard_form import WizardForm
 from gateways.models import ConfigureDraft, PrivateCloudGateway
 from gateways.placement import CHOICES, Choices, cached_inventory, fetch_inventory
 from gateways.states import check_configurable
-from gateways.views.loading import get_gateway_for_change, signed_in
+from gateways.views.loading import get_gateway_for_change
 from gateways.wizard import PAGES, Page, applies, current_page, find_page, neighbour, rail, sections
 from palette_portal.http import is_partial
+from palette_portal.tenants.requests import signed_in
 from palette_portal.vsphere.errors import VSphereError
 
 # What the buttons of a page's foot send as "then".

@@ -12,9 +12,10 @@ from gateways.cards import gateway_card, gateway_cards
 from gateways.forms.create import InstallerPropertiesForm
 from gateways.install import LOG_SCRIPT, installation, keep_code_for_page, take_code_for_page
 from gateways.states import check_pairable
-from gateways.views.loading import get_gateway_for_change, get_gateway_or_404, signed_in
+from gateways.views.loading import get_gateway_for_change, get_gateway_or_404
 from palette_portal.orchestration.models import Event
 from palette_portal.tenants.permissions import Permission, check, reason_against
+from palette_portal.tenants.requests import signed_in
 
 _CRUMBS = (("Tenant Settings", ""), ("Private Cloud Gateways", "/gateways/"))
 

@@ -28,8 +28,9 @@ from gateways.actions.rename import NameRefused, rename_gateway
 from gateways.actions.reset import check_reset, reset_gateway
 from gateways.models import PrivateCloudGateway
 from gateways.states import check_renamable
-from gateways.views.loading import get_gateway_for_change, signed_in
+from gateways.views.loading import get_gateway_for_change
 from palette_portal.http import Conflict, is_partial
+from palette_portal.tenants.requests import signed_in
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,8 @@ from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 
 from gateways.models import PrivateCloudGateway
-from palette_portal.tenants.models import User
 from palette_portal.tenants.permissions import Permission, check
-
-
-def signed_in(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)
-    return request.user
+from palette_portal.tenants.requests import signed_in
 
 
 def get_gateway_or_404(request: HttpRequest, gateway_id: UUID) -> PrivateCloudGateway:

@@ -6,10 +6,10 @@ from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
-from gateways.views.loading import signed_in
 from ippools.models import IPPool
 from ippools.usage import with_counts
 from palette_portal.tenants.permissions import Permission, check, check_somewhere
+from palette_portal.tenants.requests import signed_in
 
 Crumbs = list[tuple[str, str]]
 

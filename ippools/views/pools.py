@@ -10,7 +10,6 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from clusters.models import Cluster
 from gateways.models import PrivateCloudGateway
-from gateways.views.loading import signed_in
 from ippools.actions import InvalidPool, create_pool, delete_pool, edit_pool
 from ippools.actions.pools import clusters_using
 from ippools.forms import IPPoolForm
@@ -21,6 +20,7 @@ from ippools.views.loading import crumbs, get_pool_for_change, get_pool_or_404
 from palette_portal.http import Conflict
 from palette_portal.tenants.models import User
 from palette_portal.tenants.permissions import Permission, can, check, check_somewhere, reason_against
+from palette_portal.tenants.requests import signed_in
 
 
 @require_safe

@@ -7,7 +7,6 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from gateways.views.loading import signed_in
 from ippools.actions import InvalidPool, exclude_addresses
 from ippools.actions.sweep import (
     Stray,
@@ -19,6 +18,7 @@ from ippools.actions.sweep import (
 from ippools.models import IPPool
 from ippools.views.loading import crumbs, get_pool_for_change
 from palette_portal.http import Conflict
+from palette_portal.tenants.requests import signed_in
 from palette_portal.vsphere.errors import VSphereError
 
 

@@ -9,3 +9,9 @@ class PortalRequest(HttpRequest):
     user: User
     tenant: Tenant | None
     project: Project | None
+
+
+def signed_in(request: HttpRequest) -> User:
+    """The person of a view that is for signed-in people only."""
+    assert isinstance(request.user, User)
+    return request.user
