@@ -23,7 +23,7 @@ document.addEventListener("htmx:oobAfterSwap", ({ detail: { target } }) => {
   if (!focus) return;
   const part = document.getElementById(target.id);
   const again = focus.id ? document.getElementById(focus.id) : focus.isSummary && part?.querySelector("summary");
-  again?.focus({ preventScroll: true });
+  if (again) again.focus({ preventScroll: true });
 });
 
 document.addEventListener("click", (event) => {

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -11,8 +12,8 @@ from playwright.sync_api import Page, expect
 
 from clusters.models import Cluster, Machine
 from clusters.states import ClusterState, MachineState
-from gateways.actions.pairing import Registration, register_installer
-from gateways.models import PrivateCloudGateway
+from gateways.actions.pairing import Registration, create_gateway, register_installer
+from gateways.models import PairingCode, PrivateCloudGateway
 from gateways.states import GatewayState
 from palette_portal.orchestration.actions import record_event, start_operation
 from palette_portal.orchestration.models import OperationKind, Severity, StepState
@@ -21,7 +22,7 @@ from palette_portal.orchestration.steps import StepContext, StepSpec
 from palette_portal.tenants.models import User
 from tests.browser.people import sign_in
 from tests.engine import run_due_steps
-from tests.factories import amelia, make_cluster, make_gateway, make_machine_pool, make_release
+from tests.factories import amelia, bao, make_cluster, make_gateway, make_machine_pool, make_release
 
 SCREENSHOTS = os.environ.get("SCREENSHOTS", "")
 HERE = "tests.browser.test_gateways.do_nothing"
@@ -79,7 +80,7 @@ def cluster(admin: User) -> Cluster:
         state=StepState.RETRYING,
         attempt=2,
         first_started_at=now,
-        due_at=now + timezone.timedelta(seconds=50),
+        due_at=now + timedelta(seconds=50),
         reason="DatastoreFull",
         message="Datastore shared-1 has 12 GB free; 180 GB are needed.",
         hint="Free space on shared-1, or reset the gateway and choose another datastore.",
@@ -238,3 +239,34 @@ def test_pages_are_accessible_in_both_themes(
     }.items():
         page.goto(portal + path)
         show_themes(page, name, check_accessible)
+
+
+def test_pages_that_refuse_or_warn_are_accessible(
+    page: Page, portal: str, admin: User, check_accessible: Callable[[Page], None], quiet: list[str]
+) -> None:
+    overdue, _ = create_gateway(tenant=admin.tenant, by=admin)
+    PairingCode.objects.update(created_at=timezone.now() - timedelta(minutes=11))
+    running = make_gateway(name="dc-north", state=GatewayState.RUNNING, running_at=timezone.now())
+    sign_in(page, portal, admin)
+
+    for name, path, sentence in (
+        ("gateway-overdue", f"/gateways/{overdue.pk}/install/", "has not registered within 10 minutes"),
+        ("conflict", f"/gateways/{running.pk}/configure/", "only a Pending gateway can be configured"),
+        ("not-found", "/gateways/none/", "start page"),
+    ):
+        page.goto(portal + path)
+        expect(page.get_by_text(sentence).first).to_be_visible()
+        show_themes(page, name, check_accessible)
+    # Browsers write every answer of 400 and more to the console.
+    quiet.clear()
+
+
+def test_page_that_is_denied_says_which_role_is_needed(
+    page: Page, portal: str, check_accessible: Callable[[Page], None], quiet: list[str]
+) -> None:
+    sign_in(page, portal, bao())
+    page.goto(f"{portal}/gateways/")
+
+    expect(page.get_by_text("You need the role")).to_be_visible()
+    show_themes(page, "denied", check_accessible)
+    quiet.clear()
