@@ -37,33 +37,36 @@ def ensure_machine_cloned(work: Work) -> Outcome:
     machine, message = work.machine, f"vCenter is cloning {work.cluster.image_template}."
     if busy := work.open_task(message):
         return busy
-    vm = find_machine(work.vcenter, clone_spec(machine))
-    if vm is None:
-        template = _template(work)
-        lost = _running_clone(work, template)
-        # A lost clone that ended after the first look is found by this one.
+    vm, lost = find_machine(work.vcenter, clone_spec(machine)), None
+    if vm is None and work.context.attempt > 1:
+        lost = _lost_clone(work)
+        # One that ended since the first look is found by this one.
         vm = None if lost else find_machine(work.vcenter, clone_spec(machine))
-        if vm is None:
-            if busy := work.follow(lost or _start_clone(work, template), message):
-                return replace(busy, write=lambda: update_machine(machine.id, MachineState.PROVISIONING))
-            vm = work.find_vm()
+    if vm is None:
+        if busy := work.follow(lost or _start_clone(work), message):
+            return replace(busy, write=lambda: update_machine(machine.id, MachineState.PROVISIONING))
+        vm = work.find_vm()
     return _cloned(machine, vm)
 
 
-def _template(work: Work) -> VirtualMachine:
-    cluster = work.cluster
-    return find_template(work.vcenter, cluster.datacenter_moid, cluster.image_folder, cluster.image_template)
+def _lost_clone(work: Work) -> str | None:
+    """The running task of a clone that an earlier attempt started, and whose answer or reference got lost."""
+    clone = find_recent_clone(work.vcenter, _template_moid(work), work.machine.name)
+    return clone.task.moid if clone and not clone.task.is_over else None
 
 
-def _running_clone(work: Work, template: VirtualMachine) -> str | None:
-    """The task of a clone that was started, but whose answer or reference got lost."""
-    lost = find_recent_clone(work.vcenter, template.moid, work.machine.name)
-    return lost.task.moid if lost and not lost.task.is_over else None
-
-
-def _start_clone(work: Work, template: VirtualMachine) -> str:
+def _start_clone(work: Work) -> str:
+    template_moid = _template_moid(work)
     work.context.still_mine()
-    return start_clone(work.vcenter, template.moid, clone_spec(work.machine))
+    return start_clone(work.vcenter, template_moid, clone_spec(work.machine))
+
+
+def _template_moid(work: Work) -> str:
+    cluster = work.cluster
+    template = find_template(
+        work.vcenter, cluster.datacenter_moid, cluster.image_folder, cluster.image_template
+    )
+    return template.moid
 
 
 def _cloned(machine: Machine, vm: VirtualMachine) -> Done:

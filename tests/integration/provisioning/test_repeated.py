@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from clusters.steps import machines
 from palette_portal.orchestration import engine
-from palette_portal.orchestration.models import Event, OperationState
+from palette_portal.orchestration.models import Event, OperationState, Step
 from palette_portal.orchestration.outcomes import Outcome
 from palette_portal.orchestration.steps import StepContext
 from tests.integration.provisioning.stage import Stage
@@ -35,6 +36,12 @@ def steps_run_as(monkeypatch: pytest.MonkeyPatch, variant: Variant) -> Iterator[
         yield
 
 
+def next_claim(context: StepContext) -> StepContext:
+    """What the worker gets that takes the step over."""
+    reference = Step.objects.get(pk=context.step_id).external_ref
+    return replace(context, attempt=context.attempt + 1, external_ref=reference)
+
+
 def finish(stage: Stage) -> None:
     stage.finish()
     assert stage.operation.state == OperationState.SUCCEEDED
@@ -46,7 +53,7 @@ def test_every_step_runs_twice_with_the_first_result_lost(
 ) -> None:
     def twice(function: StepFunction, context: StepContext) -> Outcome:
         function(context)
-        return function(context)
+        return function(next_claim(context))
 
     stage.start(nodes=3)
 
@@ -74,9 +81,9 @@ def test_lost_clone_ends_between_two_looks(stage: Stage, monkeypatch: pytest.Mon
     real = machines.find_recent_clone
 
     def when_it_is_over(*arguments: Any) -> Any:
-        while (found := real(*arguments)) and not found.task.is_over:
+        while (clone := real(*arguments)) and not clone.task.is_over:
             pass
-        return found
+        return clone
 
     stage.lab.set_durations(clone_seconds=0.5)
     stage.start()
@@ -112,6 +119,7 @@ def dying_first_at(method: str, monkeypatch: pytest.MonkeyPatch) -> Variant:
             with monkeypatch.context() as patched, suppress(Died):
                 patched.setattr(StepContext, method, die)
                 return function(context)
+            return function(next_claim(context))
         return function(context)
 
     return variant
@@ -122,7 +130,7 @@ def test_each_truth_is_told_once_although_steps_ran_twice(
 ) -> None:
     def twice(function: StepFunction, context: StepContext) -> Outcome:
         function(context)
-        return function(context)
+        return function(next_claim(context))
 
     stage.start()
 
