@@ -16,6 +16,7 @@ from django.db import close_old_connections, connection, transaction
 
 from clusters.models import Machine
 from clusters.steps.work import TASK_REFERENCE, task_reference
+from gateways.logins import check_login, note_refusal
 from gateways.models import CloudAccount
 from palette_portal.orchestration.actions import note_progress, ring
 from palette_portal.orchestration.models import Step, StepState
@@ -27,8 +28,8 @@ logger = logging.getLogger(__name__)
 LOOK_SECONDS = 0.3
 IDLE_SECONDS = 60
 TRY_AGAIN_SECONDS = 5
-# A wrong password is not tried often: vCenter locks the account after a few times.
-REFUSED_SECONDS = 180
+# How soon a corrected login is noticed; gateways.logins sees to it that a refused one is not tried often.
+REFUSED_SECONDS = 30
 MACHINE_REFERENCE = "machine"
 
 
@@ -109,8 +110,13 @@ class AccountWatch:
 
     def _watch(self) -> None:
         account = CloudAccount.objects.get(pk=self.account_id)
-        with TaskWatcher(account.credentials()) as watcher:
-            watcher.run(self._wanted, self._tell, self.ended)
+        try:
+            check_login(account)
+            with TaskWatcher(account.credentials()) as watcher:
+                watcher.run(self._wanted, self._tell, self.ended)
+        except VSphereError as error:
+            note_refusal(account, error)
+            raise
 
     def _wanted(self) -> tuple[set[str], set[str]]:
         close_old_connections()

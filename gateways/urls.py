@@ -1,7 +1,6 @@
 from django.urls import include, path
 
 from gateways.views import gateways as views
-from gateways.views.credentials import credentials_change
 from gateways.views.life import gateway_delete, gateway_remove_anyway, gateway_rename, gateway_reset
 
 app_name = "gateways"
@@ -16,7 +15,6 @@ urlpatterns = [
     path(
         "<uuid:gateway_id>/install/properties/", views.installer_properties_check, name="installer-properties"
     ),
-    path("<uuid:gateway_id>/credentials/", credentials_change, name="credentials"),
     path("<uuid:gateway_id>/rename/", gateway_rename, name="rename"),
     path("<uuid:gateway_id>/reset/", gateway_reset, name="reset"),
     path("<uuid:gateway_id>/delete/", gateway_delete, name="delete"),

@@ -44,7 +44,7 @@ class VCenterFacts:
     certificate_subject: str
     certificate_issuer: str
     certificate_valid_until: str
-    # Empty when the system's certificate authorities vouch for the certificate.
+    # Empty when a certificate authority vouches for the certificate: the account's own, or the system's.
     pinned_thumbprint: str
 
     def as_json(self) -> dict[str, Any]:
@@ -66,8 +66,8 @@ def verify_vcenter(
 ) -> VCenterFacts:
     """Run all checks. Raise VCenterRefused at the first that fails, or when the time is over.
 
-    `trusted_thumbprint` is the certificate that a person compared and trusts; it only counts if the system's
-    certificate authorities do not vouch for the server.
+    `trusted_thumbprint` is the certificate that a person compared and trusts; it only counts if no
+    certificate authority, the account's own or one of the system's, vouches for the server.
     """
     facts = within(limit_seconds, lambda: _verify(credentials, trusted_thumbprint))
     if facts is None:
@@ -81,7 +81,7 @@ def verify_vcenter(
 
 def _verify(credentials: Credentials, trusted_thumbprint: str) -> VCenterFacts:
     try:
-        certificate = fetch_certificate(credentials.server, timeouts=_timeouts())
+        certificate = fetch_certificate(credentials.server, ca_pem=credentials.ca_pem, timeouts=_timeouts())
         pinned = _pinned_thumbprint(certificate, trusted_thumbprint)
         return _log_in(replace(credentials, thumbprint_sha256=pinned), certificate)
     except VSphereError as error:

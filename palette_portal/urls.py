@@ -55,6 +55,7 @@ urlpatterns = [
     path("gateways/", include("gateways.urls")),
     path("clusters/", include("clusters.urls")),
     path("ip-pools/", include("ippools.urls")),
+    path("cloud-accounts/", include("gateways.account_urls")),
     path("downloads/palette-gateway-installer.ova", installer_download, name="installer-download"),
     path("v1/", api.urls),
     path("django-admin/", admin.site.urls),

@@ -12,13 +12,14 @@ from uuid import UUID
 
 from clusters.models import Cluster, Machine
 from clusters.states import MACHINE_TRANSITIONS, MachineState, move_machine
+from gateways.logins import note_refusal, open_session
 from gateways.models import CloudAccount
 from palette_portal.bootstrap.errors import BootstrapError
 from palette_portal.orchestration.outcomes import Failed, Outcome, Retry, Wait
 from palette_portal.orchestration.steps import StepContext
 from palette_portal.vsphere.errors import NotFound, VSphereError
 from palette_portal.vsphere.machines import VirtualMachine, find_by_instance_uuid
-from palette_portal.vsphere.session import VCenter, sessions
+from palette_portal.vsphere.session import VCenter
 from palette_portal.vsphere.tasks import read_task
 
 TASK_REFERENCE = "vsphere-task"
@@ -56,7 +57,7 @@ class Work:
 
     @cached_property
     def vcenter(self) -> VCenter:
-        return sessions.get(self.account.credentials())
+        return open_session(self.account)
 
     def find_vm(self) -> VirtualMachine:
         """Our machine in vCenter. Raise NotFound when somebody removed it."""
@@ -108,9 +109,11 @@ def step(function: Callable[[Work], Outcome]) -> StepFunction:
 
     @wraps(function)
     def run(context: StepContext) -> Outcome:
+        work = Work(context)
         try:
-            return function(Work(context))
+            return function(work)
         except VSphereError as error:
+            note_refusal(work.account, error)
             retry = Retry.SOON if error.transient else Retry.SLOWLY
             return Failed(error.reason, error.sentence, error.hint, retry)
         except BootstrapError as error:

@@ -23,6 +23,7 @@ from gateways.drafts import (
     open_reason,
     page_values,
 )
+from gateways.logins import accepted
 from gateways.models import CloudAccount, ConfigureDraft, GatewayRelease, PrivateCloudGateway
 from gateways.networks import NetworksOverlap
 from gateways.placement import CHOICES, NODE, TITLES, Choices, fetch_inventory, lacking_disk
@@ -174,6 +175,8 @@ def _save_account(gateway: PrivateCloudGateway, draft: ConfigureDraft, by: User)
     account.password = credentials.password
     account.thumbprint_sha256 = credentials.thumbprint_sha256
     account.vcenter_version = draft.vcenter["version"]
+    for column, value in accepted().items():
+        setattr(account, column, value)
     account.save()
     return account
 

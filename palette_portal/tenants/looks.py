@@ -29,6 +29,11 @@ THINGS: dict[str, Look] = {
     "Active": Look("ok", "circle-check"),
     "Deactivated": Look("mute", "circle-minus"),
     "Invited": Look("warn", "mail"),
+    # Logins of cloud accounts.
+    "Verified": Look("ok", "circle-check"),
+    "Login refused": Look("bad", "circle-x"),
+    "Certificate not trusted": Look("bad", "shield-alert"),
+    "Unchecked": Look("mute", "circle-question-mark"),
     # Addresses of a pool.
     "Free": Look("ok", "circle"),
     "Used": Look("info", "circle-dot"),

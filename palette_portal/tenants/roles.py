@@ -57,7 +57,8 @@ _SUPPORT = _VIEWER | {
 
 PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.TENANT_ADMIN: frozenset(Permission),
-    Role.PROJECT_ADMIN: _EDITOR | {Permission.FORCE_DELETE_CLUSTERS, Permission.VIEW_AUDIT},
+    Role.PROJECT_ADMIN: _EDITOR
+    | {Permission.MANAGE_CLOUD_ACCOUNTS, Permission.FORCE_DELETE_CLUSTERS, Permission.VIEW_AUDIT},
     Role.PROJECT_EDITOR: _EDITOR,
     Role.PROJECT_VIEWER: _VIEWER,
     Role.SUPPORT: _SUPPORT,

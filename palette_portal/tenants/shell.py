@@ -34,6 +34,9 @@ NAVIGATION = (
         "Tenant Settings",
         (
             Entry("Private Cloud Gateways", "router", "gateways:list", Permission.VIEW_GATEWAYS, "gateways:"),
+            Entry(
+                "Cloud Accounts", "key-round", "accounts:list", Permission.VIEW_CLOUD_ACCOUNTS, "accounts:"
+            ),
             Entry("IP Pools", "network", "ippools:list", Permission.VIEW_IP_POOLS, "ippools:"),
             Entry(
                 "Projects", "folder-kanban", "tenants:projects", Permission.MANAGE_PROJECTS, "tenants:project"

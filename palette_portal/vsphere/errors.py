@@ -62,6 +62,11 @@ class LoginRefused(VSphereError):
         "Check user name (with its domain, as in user@vsphere.local) and password of the cloud account."
     )
 
+    def __init__(self, sentence: str, hint: str = "", *, remembered: bool = False) -> None:
+        """`remembered`: vCenter was not asked again."""
+        super().__init__(sentence, hint)
+        self.remembered = remembered
+
 
 class SessionExpired(VSphereError):
     transient = True

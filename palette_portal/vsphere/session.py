@@ -167,16 +167,17 @@ class Sessions:
     def configure(self, *, connect_seconds: float, read_seconds: float) -> None:
         self.timeouts = Timeouts(connect_seconds, read_seconds)
 
-    def get(self, credentials: Credentials) -> VCenter:
+    def get(self, credentials: Credentials, *, ask_again: bool = False) -> VCenter:
+        """`ask_again`: the caller sees to it that a refused login is not tried too often."""
         self._forget_inherited()
         key = _key(credentials)
-        vcenter, opened = self._get(key, credentials)
+        vcenter, opened = self._get(key, credentials, ask_again)
         if opened:
             self._close_superseded(key)
         self._close_idle()
         return vcenter
 
-    def _get(self, key: SessionKey, credentials: Credentials) -> tuple[VCenter, bool]:
+    def _get(self, key: SessionKey, credentials: Credentials, ask_again: bool) -> tuple[VCenter, bool]:
         """The session and whether it is new. An entry that was closed while we waited for it is not used."""
         while True:
             with self._lock:
@@ -186,7 +187,7 @@ class Sessions:
                     continue
                 live = self._live(entry)
                 entry.used_at = self.clock()
-                return live or self._open(entry, credentials), live is None
+                return live or self._open(entry, credentials, ask_again), live is None
 
     def close_all(self) -> None:
         self._forget_inherited()
@@ -220,9 +221,10 @@ class Sessions:
         _close_vcenter(entry)
         return None
 
-    def _open(self, entry: _Entry, credentials: Credentials) -> VCenter:
-        if entry.refused and self.clock() - entry.refused_at < REFUSED_FOR_SECONDS:
-            raise LoginRefused(entry.refused.sentence, entry.refused.hint)
+    def _open(self, entry: _Entry, credentials: Credentials, ask_again: bool) -> VCenter:
+        is_recent = self.clock() - entry.refused_at < REFUSED_FOR_SECONDS
+        if entry.refused and is_recent and not ask_again:
+            raise LoginRefused(entry.refused.sentence, entry.refused.hint, remembered=True)
         self._close_at_exit()
         try:
             entry.vcenter = VCenter(credentials, self.timeouts).open()
