@@ -37,14 +37,16 @@ def _phase(work: Work, phase: str, doing: str, done: Note) -> Outcome:
     if has_reached(machine, phase):
         return Done(done.message, (done,))
     if machine.phase == FAILED:
-        return _bootstrap_failed(machine)
+        return _bootstrap_failed(work, machine, machine.wake_reference)
     if _waited(work) < SLOW_NODE:
         return _wait(machine.wake_reference, f"{machine.name}: {doing}.", "WaitingForNode")
     slow = f"{machine.name} is taking longer than usual: {doing}, and its last report came"
     return _wait(machine.wake_reference, f"{slow} {_last_report(machine)}. {LOG_HINT}", "SlowNode")
 
 
-def _bootstrap_failed(machine: Machine) -> Failed:
+def _bootstrap_failed(work: Work, machine: Machine, reference: str) -> Failed:
+    """The next report of a repaired node rings the reference: the step does not sit out its pause."""
+    work.context.keep_reference(reference)
     last_line = next((line for line in reversed(machine.phase_message.splitlines()) if line.strip()), "")
     return Failed(
         "NodeBootstrapFailed",
@@ -75,7 +77,7 @@ def ensure_nodes_ready(work: Work) -> Outcome:
         note = Note(Severity.INFO, "NodesReady", f"All {len(ready)} nodes are ready.")
         return Done(f"{len(ready)} of {len(machines)} nodes are ready.", (note,), write)
     if failed := [machine for machine in machines if machine.phase == FAILED]:
-        return _bootstrap_failed(failed[0])
+        return _bootstrap_failed(work, failed[0], work.cluster.wake_reference)
     message = f"{len(ready)} of {len(machines)} nodes are ready; waiting for {', '.join(missing)}."
     progress = 100 * len(ready) // len(machines)
     return Wait(

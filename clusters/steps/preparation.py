@@ -4,11 +4,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
+from django.db import transaction
+
 from clusters.documents import NODE_ADDRESS, VIRTUAL_ADDRESS, clone_spec
 from clusters.models import Cluster, ClusterSecrets, Machine, Placement, PoolRole
 from clusters.names import label
 from clusters.steps.work import Work, step, update_machine
 from ippools.actions import PoolExhausted, PoolUnavailable, WantedAddress, claim_addresses
+from ippools.models import IPAddressClaim
 from palette_portal.bootstrap.pki import (
     admin_kubeconfig,
     dump_pki,
@@ -61,11 +64,12 @@ def ensure_placement_valid(work: Work) -> Outcome:
     inventory = read_inventory(work.vcenter)
     _check_present(work.cluster, {machine.placement for machine in machines}, inventory)
     _check_datastores(machines, inventory)
-    _check_compute(machines, work.vcenter)
+    warnings = _check_compute(machines, work.vcenter)
     for machine in machines:
         find_machine(work.vcenter, clone_spec(machine))
     count = "1 machine" if len(machines) == 1 else f"{len(machines)} machines"
-    return _done("PlacementValid", f"There is room for {count}, and no other has the name.")
+    valid = f"There is room for {count}, and no other has the name."
+    return Done(valid, (*warnings, _told("PlacementValid", valid)))
 
 
 @step
@@ -73,14 +77,12 @@ def ensure_addresses_claimed(work: Work) -> Outcome:
     """Claims are facts of their own: a second run finds them and claims nothing. All are made, or none."""
     cluster = work.cluster
     machines = list(_machines(cluster))
-    wanted = [*map(_wanted_by_machine, machines), _wanted_by_endpoint(cluster)]
-    try:
-        claims = claim_addresses(wanted, cluster_id=cluster.id)
-    except PoolExhausted as error:
-        return _wait_in_line(work, error)
-    except PoolUnavailable as error:
+    claims = _claim(work, [*map(_wanted_by_machine, machines), _wanted_by_endpoint(cluster)])
+    if isinstance(claims, PoolExhausted):
+        return _wait_in_line(work, claims)
+    if isinstance(claims, PoolUnavailable):
         hint = "Reset, and choose another pool."
-        return Failed(type(error).__name__, error.reason, hint, Retry.SLOWLY)
+        return Failed(type(claims).__name__, claims.reason, hint, Retry.SLOWLY)
     endpoint = claims[-1].address
     node_addresses = {machine.id: claim.address for machine, claim in zip(machines, claims[:-1], strict=True)}
 
@@ -92,6 +94,19 @@ def ensure_addresses_claimed(work: Work) -> Outcome:
     listed = ", ".join(node_addresses.values())
     note = _told("AddressesClaimed", f"Nodes get {listed}; the virtual IP is {endpoint}.")
     return Done(f"Virtual IP {endpoint}", (note,), write)
+
+
+def _claim(work: Work, wanted: list[WantedAddress]) -> list[IPAddressClaim] | PoolUnavailable:
+    """Claim only while the step is ours: the fence and the claims are committed together.
+
+    A refusal is returned, not raised, because the place in the pool's line has to be committed too.
+    """
+    with transaction.atomic():
+        work.context.still_mine()
+        try:
+            return claim_addresses(wanted, cluster_id=work.cluster.id)
+        except PoolUnavailable as refused:
+            return refused
 
 
 @step
@@ -214,7 +229,9 @@ def needed_storage_gib(disks: list[int]) -> int:
     return max(disks) + THIN_CLONE_GIB * (len(disks) - 1) if disks else 0
 
 
-def _check_compute(machines: Iterable[Machine], vcenter: VCenter) -> None:
+def _check_compute(machines: Iterable[Machine], vcenter: VCenter) -> list[Note]:
+    """Scarce memory is a warning, as in the wizard: vSphere can promise more than it has."""
+    warnings = []
     by_cluster: dict[tuple[str, str], list[Machine]] = defaultdict(list)
     for machine in machines:
         place = machine.placement
@@ -225,7 +242,9 @@ def _check_compute(machines: Iterable[Machine], vcenter: VCenter) -> None:
         if not capacity.hosts:
             raise NotEnoughResources(f"The compute cluster {name} has no host that can run machines now.")
         if capacity.free_memory_mib < memory_mib:
-            raise NotEnoughResources(
+            sentence = (
                 f"The compute cluster {name} has {capacity.free_memory_mib} MiB of memory free; "
-                f"{memory_mib} MiB are needed."
+                f"{memory_mib} MiB are needed. Machines may not start."
             )
+            warnings.append(Note(Severity.WARNING, "ScarceMemory", sentence))
+    return warnings

@@ -189,13 +189,18 @@ def retry_step_now(step: Step, *, by: User | None) -> None:
 
 @transaction.atomic
 def ring(external_ref: str) -> int:
-    """Make steps that wait for the reference due now; a step about to wait for it will not wait."""
+    """Make due now what waits for the reference, and what failed with it and pauses before its next attempt.
+
+    A step about to wait for it will not wait.
+    """
     lock_reference(external_ref)
     Ring.objects.update_or_create(
         external_ref=external_ref, defaults={"transaction": _transaction_id(), "rung_at": Now()}
     )
     waiting = Step.objects.select_for_update(skip_locked=True, of=("self",)).filter(
-        external_ref=external_ref, state=StepState.WAITING, operation__state=OperationState.RUNNING
+        external_ref=external_ref,
+        state__in=(StepState.WAITING, StepState.RETRYING),
+        operation__state=OperationState.RUNNING,
     )
     step_ids = list(waiting.values_list("pk", flat=True))
     Step.objects.filter(pk__in=step_ids).update(due_at=Now())

@@ -29,7 +29,7 @@ from palette_portal.orchestration.models import (
 )
 from palette_portal.orchestration.outcomes import Done, Failed, Retry, Wait
 from palette_portal.tenants.models import User
-from tests.engine import run_due_steps, run_to_end, step_of
+from tests.engine import make_waiting_steps_due, run_due_steps, run_to_end, step_of
 from tests.integration.orchestration.acts import called, make_subject, make_tenant, script, spec, start
 
 pytestmark = pytest.mark.django_db
@@ -214,6 +214,21 @@ def test_ring_wakes_every_step_that_waits_for_the_reference():
     assert ring("machine:1") == 2
 
     assert {step.key for step in operation.steps.due()} == {"a", "b"}
+
+
+def test_ring_wakes_a_step_that_failed_and_pauses():
+    script(
+        a=[Wait(600, "Booting", external_ref="machine:1"), Failed("Broken", "It broke.", retry=Retry.SLOWLY)]
+    )
+    operation = start(spec("a"))
+    run_due_steps()
+    make_waiting_steps_due(operation)
+    run_due_steps()
+    assert step_of(operation, "a").state == StepState.RETRYING
+
+    assert ring("machine:1") == 1
+
+    assert operation.steps.due().exists()
 
 
 def test_ring_for_nobody():
