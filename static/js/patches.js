@@ -1,9 +1,13 @@
-// A part that the stream replaces keeps what the reader did to it: which details are open, and where the focus is.
+// A part that the stream replaces keeps what the reader did to it: which details and which menu are open, and where
+// the focus is.
 const kept = new Map();
 
 document.addEventListener("htmx:oobBeforeSwap", ({ detail: { target, fragment } }) => {
   const focused = target.contains(document.activeElement) ? document.activeElement : null;
-  kept.set(target.id, { focus: focused && { id: focused.id, isSummary: focused.matches("summary") } });
+  kept.set(target.id, {
+    focus: focused && { id: focused.id, isSummary: focused.matches("summary") },
+    menu: target.querySelector(".menu:popover-open")?.id,
+  });
   for (const details of target.querySelectorAll("details[data-touched]")) keepOpenness(details, fragment, target);
 });
 
@@ -18,8 +22,10 @@ function keepOpenness(details, fragment, target) {
 }
 
 document.addEventListener("htmx:oobAfterSwap", ({ detail: { target } }) => {
-  const focus = kept.get(target.id)?.focus;
+  const { focus, menu } = kept.get(target.id) ?? {};
   kept.delete(target.id);
+  // By its button, which is what the browser places it beside.
+  if (menu) document.querySelector(`[popovertarget="${menu}"]`)?.click();
   if (!focus) return;
   const part = document.getElementById(target.id);
   const again = focus.id ? document.getElementById(focus.id) : focus.isSummary && part?.querySelector("summary");
