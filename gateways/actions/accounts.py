@@ -94,7 +94,7 @@ def verify_account(*, account: CloudAccount, by: User) -> VCenterFacts:
 
 
 @transaction.atomic
-def delete_account(*, account: CloudAccount, by: User) -> None:
+def delete_account(*, account: CloudAccount, by: User | None) -> None:
     """Raise Conflict while clusters that are not Deleted use it."""
     row = CloudAccount.objects.select_for_update(of=("self",)).get(pk=account.pk)
     if count := row.clusters.present().count():
@@ -197,7 +197,7 @@ def _go_on(cluster: Cluster, by: User, *, changed: bool) -> None:
         )
 
 
-def _audit(account: CloudAccount, action: str, by: User, **detail: Any) -> None:
+def _audit(account: CloudAccount, action: str, by: User | None, **detail: Any) -> None:
     audit.record(
         by=by,
         action=action,

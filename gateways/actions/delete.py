@@ -9,6 +9,7 @@ from django.utils import timezone
 from clusters.actions.removal import forget_cluster, remove_cluster
 from clusters.models import Cluster, ClusterPurpose, Machine
 from clusters.removal import CLUSTER_DELETED
+from gateways.actions.accounts import delete_account
 from gateways.models import CloudAccount, ConfigureDraft, PrivateCloudGateway
 from gateways.states import GatewayState, check_deletable, move_gateway
 from ippools.actions import PoolInUse, delete_pool
@@ -119,21 +120,10 @@ def farewell(gateway: PrivateCloudGateway) -> str:
 
 
 def _delete_default_account(gateway: PrivateCloudGateway, by: User | None) -> None:
-    account = CloudAccount.objects.filter(gateway=gateway, is_default=True).select_related("tenant").first()
-    if account is None or account.clusters.present().exists():
-        return
-    account.clusters.update(cloud_account=None)
-    audit.record(
-        by=by,
-        action="delete",
-        obj_kind="cloud-account",
-        obj_id=account.pk,
-        obj_name=account.name,
-        tenant=account.tenant,
-        project=account.project,
-        gateway=gateway.display_name,
-    )
-    account.delete()
+    """Unless clusters of another gateway use it."""
+    for account in CloudAccount.objects.filter(gateway=gateway, is_default=True):
+        with suppress(Conflict):
+            delete_account(account=account, by=by)
 
 
 def _revoke_codes(gateway: PrivateCloudGateway) -> None:
