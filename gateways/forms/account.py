@@ -29,6 +29,14 @@ _AVAILABILITY = [
 ]
 
 
+class ChosenProjectsField(forms.MultipleChoiceField):
+    """Needed where projects are chosen: the form decides."""
+
+    def validate(self, value: list[str]) -> None:
+        if value:
+            super().validate(value)
+
+
 class AccountForm(forms.Form):
     """A cloud account; valid only when vCenter accepts its login."""
 
@@ -77,12 +85,9 @@ class AccountForm(forms.Form):
         label="Available to projects",
         choices=_AVAILABILITY,
         initial=Availability.ALL,
-        required=False,
         widget=ChoiceCards,
     )
-    projects = forms.MultipleChoiceField(
-        label="Projects", required=False, widget=forms.CheckboxSelectMultiple
-    )
+    projects = ChosenProjectsField(label="Projects", widget=forms.CheckboxSelectMultiple)
 
     def __init__(
         self,
@@ -165,9 +170,6 @@ class AccountForm(forms.Form):
             return pem if not pem or x509.load_pem_x509_certificates(pem.encode()) else ""
         except ValueError as error:
             raise ValidationError("This is no certificate in PEM form.") from error
-
-    def clean_availability(self) -> str:
-        return str(self.cleaned_data["availability"] or Availability.ALL)
 
     def clean(self) -> dict[str, Any]:
         values = self.cleaned_data
