@@ -11,14 +11,15 @@ from uuid import UUID
 from django.db import transaction
 
 from clusters.models import Cluster, Machine
+from gateways.logins import note_refusal, open_session
 from gateways.models import CloudAccount
 from ippools.actions.claims import release
 from ippools.models import IPAddressClaim, IPAddressClaimQuerySet, IPPool, WaitingCluster
 from palette_portal.http import Conflict
 from palette_portal.tenants import audit
 from palette_portal.tenants.models import User
+from palette_portal.vsphere.errors import VSphereError
 from palette_portal.vsphere.guests import Guest, read_guests
-from palette_portal.vsphere.session import connect
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,12 @@ def vcenter_account(pool: IPPool) -> CloudAccount | None:
 
 def find_strays(pool: IPPool, account: CloudAccount) -> list[Stray]:
     """Raise VSphereError."""
-    with connect(account.credentials()) as vcenter:
-        return strays_among(read_guests(vcenter), pool)
+    try:
+        guests = read_guests(open_session(account))
+    except VSphereError as error:
+        note_refusal(account, error)
+        raise
+    return strays_among(guests, pool)
 
 
 def strays_among(guests: Iterable[Guest], pool: IPPool) -> list[Stray]:

@@ -9,11 +9,12 @@ from django.urls import reverse
 
 from clusters.models import Machine
 from clusters.states import ClusterState, MachineState
+from gateways.models import CloudAccount
 from ippools.actions.sweep import Stray, orphaned_claims, release_orphans, strays_among
 from ippools.models import IPAddressClaim, IPPool, WaitingCluster
 from palette_portal.http import Conflict
 from palette_portal.tenants.models import AuditRow
-from palette_portal.vsphere.errors import Unreachable
+from palette_portal.vsphere.errors import LoginRefused, Unreachable
 from palette_portal.vsphere.guests import Guest
 from tests.factories import amelia, make_cloud_account, make_cluster, make_machine_pool, make_pool
 from tests.integration.ippools.asking import claim
@@ -141,20 +142,9 @@ def test_virtual_ip_may_be_on_any_machine_of_its_cluster():
 def vcenter(monkeypatch):
     """What the guests of a vCenter report, without one."""
     found = []
-    monkeypatch.setattr("ippools.actions.sweep.connect", _connect)
+    monkeypatch.setattr("ippools.actions.sweep.open_session", lambda account: None)
     monkeypatch.setattr("ippools.actions.sweep.read_guests", lambda vcenter: list(found))
     return found
-
-
-class _connect:
-    def __init__(self, credentials):
-        pass
-
-    def __enter__(self):
-        return None
-
-    def __exit__(self, *exc):
-        return None
 
 
 @pytest.fixture
@@ -204,16 +194,18 @@ def test_page_refuses_a_choice_of_nothing(client, pool, name, chosen):
     assert client.post(reverse(f"ippools:{name}", args=[pool.pk]), chosen).status_code == 409
 
 
-def test_page_says_that_vcenter_did_not_answer(client, pool, monkeypatch):
-    def refuse(credentials):
-        raise Unreachable("vcenter.acme.test does not answer.")
+@pytest.mark.parametrize("error", [Unreachable, LoginRefused])
+def test_page_says_that_vcenter_did_not_answer(client, pool, monkeypatch, error):
+    def refuse(account):
+        raise error("vcenter.acme.test does not answer.")
 
-    monkeypatch.setattr("ippools.actions.sweep.connect", refuse)
+    monkeypatch.setattr("ippools.actions.sweep.open_session", refuse)
 
     page = page_of(client, pool)
 
     assert "vcenter.acme.test does not answer." in page
     assert "vCenter was not asked" in page
+    assert CloudAccount.objects.get().refused_logins == (1 if error is LoginRefused else 0)
 
 
 def test_page_without_an_account_shows_orphans_only(client, pool):
