@@ -68,8 +68,9 @@ def pool_detail(request: HttpRequest, pool_id: UUID) -> HttpResponse:
     page = address_page(pool, shown=shown, number=_number(request.GET.get("page", "")))
     usage = usage_of(pool)
     waiting = list(pool.waiting.in_line(pool))
-    clusters = _visible_clusters(user, pool, page, [row.cluster_id for row in waiting])
     users = clusters_using(pool)
+    others = [row.cluster_id for row in waiting] + [cluster.pk for cluster in users]
+    clusters = _visible_clusters(user, pool, page, others)
     context = {
         "pool": pool,
         "usage": usage,
@@ -104,7 +105,6 @@ def _visible_clusters(user: User, pool: IPPool, page: AddressPage, more: list[UU
     """By id; clusters of projects that the person does not see stay nameless."""
     wanted = {row.claim.cluster_id for row in page.rows if row.claim} | set(more)
     wanted |= {pool.reserved_for} if pool.reserved_for else set()
-    wanted |= {cluster.pk for cluster in clusters_using(pool)}
     return {cluster.pk: cluster for cluster in Cluster.objects.visible_to(user).filter(pk__in=wanted)}
 
 
