@@ -5,6 +5,7 @@ refusals not at all until somebody acts: vCenter locks users after some wrong pa
 """
 
 from datetime import timedelta
+from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
@@ -13,10 +14,13 @@ from gateways.models import CloudAccount
 from palette_portal.orchestration.events import record_event
 from palette_portal.orchestration.models import Severity
 from palette_portal.vsphere.errors import CertificateNotTrusted, LoginRefused, VSphereError
-from palette_portal.vsphere.session import VCenter, connect, sessions
+from palette_portal.vsphere.session import Credentials, VCenter, connect, sessions
 
 LOGINS = 3
 TRY_AGAIN_AFTER = timedelta(seconds=60)
+
+# By account, what this process used last: the session of an older login ends when a newer one is open.
+_last_used: dict[UUID, Credentials] = {}
 
 GIVEN_UP = (
     f"It was refused {LOGINS} times, so the portal does not try it any more: vCenter would lock the user. "
@@ -27,7 +31,13 @@ GIVEN_UP = (
 def open_session(account: CloudAccount) -> VCenter:
     """The process's session. Raise what vCenter said last while it is not to be asked again."""
     check_login(account)
-    return sessions.get(account.credentials(), ask_again=True)
+    credentials = account.credentials()
+    vcenter = sessions.get(credentials, ask_again=True)
+    before = _last_used.get(account.pk, credentials)
+    _last_used[account.pk] = credentials
+    if before != credentials:
+        sessions.close(before)
+    return vcenter
 
 
 def check_login(account: CloudAccount) -> None:

@@ -189,6 +189,12 @@ class Sessions:
                 entry.used_at = self.clock()
                 return live or self._open(entry, credentials, ask_again), live is None
 
+    def close(self, credentials: Credentials) -> None:
+        """End the session of a login that is not used any more."""
+        self._forget_inherited()
+        gone = _key(credentials)
+        self._close_where(lambda key, _entry: key == gone)
+
     def close_all(self) -> None:
         self._forget_inherited()
         with self._lock:

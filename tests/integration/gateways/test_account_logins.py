@@ -8,7 +8,14 @@ from django.utils import timezone
 
 from clusters.models import Cluster
 from clusters.steps.work import Work, step
-from gateways.logins import LOGINS, TRY_AGAIN_AFTER, check_login, note_accepted, note_refusal
+from gateways.logins import (
+    LOGINS,
+    TRY_AGAIN_AFTER,
+    check_login,
+    note_accepted,
+    note_refusal,
+    open_session,
+)
 from gateways.models import CloudAccount, LoginState
 from palette_portal.orchestration.models import Event
 from palette_portal.orchestration.outcomes import Done, Failed, Retry
@@ -102,6 +109,17 @@ def test_new_password_is_used_at_the_next_attempt(cluster, lab):
     account.save()
 
     assert isinstance(run(cluster), Done)
+
+
+def test_session_of_the_older_login_ends_when_the_newer_one_is_used(cluster, lab):
+    account = account_of(cluster)
+    older = open_session(account)
+    account.thumbprint_sha256 = account.thumbprint_sha256.replace(":", "")
+
+    newer = open_session(account)
+
+    assert (older.closed, newer.closed) == (True, False)
+    assert len(lab.sessions()) == 1
 
 
 def test_login_that_is_accepted_again_turns_the_account_green(cluster, lab):
