@@ -178,6 +178,7 @@ ORCHESTRATION_WATCHERS = ["clusters.watcher.watch"]
 ORCHESTRATION_SCHEDULES: dict[str, float] = {
     "palette_portal.orchestration.housekeeping.tidy_up": 60,
     "gateways.actions.health.watch_gateways": 15,
+    "gateways.actions.health.show_heartbeats": 30,
 }
 # A task is only a doorbell: results, statistics, retries and schedules of django-q2 are unused; see docs/adr.
 Q_CLUSTER = {
@@ -202,6 +203,8 @@ Q_CLUSTER = {
 
 VSPHERE_CONNECT_TIMEOUT_SECONDS = env.float("VSPHERE_CONNECT_TIMEOUT_SECONDS", default=10)
 VSPHERE_READ_TIMEOUT_SECONDS = env.float("VSPHERE_READ_TIMEOUT_SECONDS", default=60)
+# Where no vCenter server that is typed may lead: clouds give out their machines' secrets at link-local.
+VSPHERE_DENIED_NETWORKS = env.list("VSPHERE_DENIED_NETWORKS", default=["169.254.0.0/16", "fe80::/10"])
 
 # How long a released address rests: neighbours and switches remember whose it was.
 IPPOOLS_REST_SECONDS = env.float("IPPOOLS_REST_SECONDS", default=120)

@@ -8,7 +8,9 @@ from django.utils import timezone
 
 from clusters.models import Cluster, Machine
 from clusters.states import ClusterHealth, ClusterState, MachineState
-from palette_portal.orchestration.actions import record_event
+from gateways.models import PrivateCloudGateway
+from gateways.states import GatewayState
+from palette_portal.orchestration.actions import announce_subject, record_event
 from palette_portal.orchestration.models import Severity
 
 _watching_since: datetime | None = None
@@ -30,6 +32,16 @@ def judge_gateways(*, watching_since: datetime) -> None:
             _become(cluster, ClusterHealth.UNHEALTHY, silent)
         elif nodes and not any(_is_silent(node, _last_heard(node)) for node in nodes):
             _become(cluster, ClusterHealth.HEALTHY, nodes)
+
+
+@transaction.atomic
+def show_heartbeats() -> None:
+    """Called by a schedule. A heartbeat changes only a time, so that open pages are told now and then."""
+    for cluster in Cluster.objects.gateway_bodies().filter(state=ClusterState.RUNNING):
+        announce_subject(cluster.subject)
+    pending = PrivateCloudGateway.objects.filter(state=GatewayState.PENDING)
+    for gateway in pending.filter(last_heartbeat_at__gt=timezone.now() - longest_silence()):
+        announce_subject(gateway.subject)
 
 
 def longest_silence() -> timedelta:

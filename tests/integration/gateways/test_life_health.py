@@ -10,7 +10,7 @@ from clusters.actions.reports import Report, record_report
 from clusters.models import Cluster, ClusterSecrets, Machine
 from clusters.states import ClusterHealth, ClusterState, MachineState
 from gateways.actions import health
-from gateways.actions.health import judge_gateways, watch_gateways
+from gateways.actions.health import judge_gateways, show_heartbeats, watch_gateways
 from gateways.states import GatewayState
 from palette_portal.orchestration.models import Event, Severity
 from tests.factories import amelia, make_cluster, make_gateway, make_machine, make_machine_pool, make_release
@@ -135,8 +135,21 @@ def test_cluster_that_comes_or_goes_is_not_judged(cluster: Cluster, state: Clust
     assert judge(cluster) == ClusterHealth.HEALTHY
 
 
-def test_schedule_calls_the_watch(settings) -> None:
-    assert "gateways.actions.health.watch_gateways" in settings.ORCHESTRATION_SCHEDULES
+@pytest.mark.parametrize("name", ["watch_gateways", "show_heartbeats"])
+def test_schedules_call_it(settings, name: str) -> None:
+    assert f"gateways.actions.health.{name}" in settings.ORCHESTRATION_SCHEDULES
+
+
+def test_open_pages_are_told_of_heartbeats(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    told_of = []
+    monkeypatch.setattr(health, "announce_subject", told_of.append)
+    arrived = make_gateway(last_heartbeat_at=timezone.now())
+    make_gateway(last_heartbeat_at=timezone.now() - LONG_AGO)
+    make_gateway(registered=False)
+
+    show_heartbeats()
+
+    assert [subject.id for subject in told_of] == [cluster.pk, arrived.pk]
 
 
 def test_widget_shows_versions_heartbeat_and_certificates(client: Client, cluster: Cluster) -> None:
