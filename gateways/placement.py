@@ -9,7 +9,7 @@ from django.core.cache import cache
 
 from gateways.drafts import credentials_of
 from gateways.models import ConfigureDraft
-from gateways.time_limit import within
+from gateways.time_limit import TooManyAtOnce, within
 from palette_portal.vsphere.capacity import Capacity, read_capacity
 from palette_portal.vsphere.errors import Unreachable
 from palette_portal.vsphere.inventory import (
@@ -218,7 +218,12 @@ def fetch_capacity(draft: ConfigureDraft, compute_cluster_moid: str) -> Capacity
 
 def _ask(draft: ConfigureDraft, question: Callable[[VCenter], Answer]) -> Answer:
     credentials = credentials_of(draft)
-    answer = within(LIMIT_SECONDS, lambda: question(sessions.get(credentials)))
+    try:
+        answer = within(LIMIT_SECONDS, lambda: question(sessions.get(credentials)))
+    except TooManyAtOnce as busy:
+        raise Unreachable(
+            "The portal is busy asking vCenter for others.", "Try again in a few seconds."
+        ) from busy
     if answer is None:
         raise Unreachable(
             f"{credentials.server} did not finish answering within {LIMIT_SECONDS:.0f} seconds."
