@@ -5,9 +5,11 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
+from gateways.check_limits import CheckRefused, check_allowed
 from gateways.drafts import PLACEMENT, VCENTER, account_of, page_values, password_is_stored_for
 from gateways.forms.wizard_form import WizardForm
 from gateways.models import ConfigureDraft
+from gateways.time_limit import TooManyAtOnce
 from gateways.vcenter_checks import VCenterFacts, VCenterRefused, verify_vcenter
 from palette_portal.vsphere.endpoint import parse_server
 from palette_portal.vsphere.errors import InvalidServer
@@ -106,11 +108,14 @@ class VCenterForm(WizardForm):
         credentials = Credentials(values["server"], values["username"], values["password"])
         trusted = values["trusted_thumbprint"] or self._trusted_before()
         try:
+            check_allowed(by=self.by, server=values["server"])
             self.facts = verify_vcenter(credentials, trusted_thumbprint=trusted)
         except VCenterRefused as refused:
             self.certificate = refused.certificate
             self.password_was_refused = refused.field == "password"
             self.add_error(refused.field, refused.reason)
+        except (CheckRefused, TooManyAtOnce) as refused:
+            self.add_error(None, refused.reason)
 
     def _trusted_before(self) -> str:
         """The certificate that was confirmed for this very server on an earlier visit."""

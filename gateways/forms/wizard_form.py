@@ -7,10 +7,13 @@ from django import forms
 from django.http import QueryDict
 
 from gateways.models import ConfigureDraft
+from palette_portal.tenants.models import User
 
 
 class WizardForm(forms.Form):
     page: ClassVar[str]
+    # Who sent it: set before it is asked whether it is valid.
+    by: User
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

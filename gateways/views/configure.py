@@ -161,6 +161,7 @@ def _receive(visit: Visit, form_class: type[WizardForm]) -> HttpResponse:
         if then == UPDATE:
             return visit.render(form=_redraw(visit, form_class))
         form = form_class.open(visit.draft, visit.request.POST)
+        form.by = signed_in(visit.request)
         return _accept(visit, form) if form.is_valid() else _refuse(visit, form)
     except VSphereError as error:
         _keep_typed(visit, form_class)

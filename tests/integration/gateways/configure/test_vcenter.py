@@ -3,12 +3,14 @@
 import json
 import socket
 import ssl
+import threading
 from pathlib import Path
 
 import pytest
 from django.contrib.sessions.models import Session
 from pytest_django import Settings
 
+from gateways import check_limits, time_limit
 from gateways.drafts import VCENTER, is_complete, page_values
 from gateways.models import ConfigureDraft
 from palette_portal.vsphere import trust
@@ -246,3 +248,33 @@ def test_vcenter_accepted_as_a_part_leads_the_browser_on(walk: Walk) -> None:
     response = walk.post("vcenter", walk.vcenter(), headers=HTMX)
 
     assert response["HX-Redirect"] == walk.url("placement")
+
+
+def test_vcenter_checked_too_often_is_not_asked_again(walk: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check_limits, "CHECKS_PER_MINUTE", 0)
+
+    response = walk.post("vcenter", walk.vcenter())
+
+    assert response.status_code == 422
+    assert "Wait a minute, then try again." in text_of(response)
+    assert not is_complete(walk.draft, VCENTER)
+
+
+def test_vcenter_at_a_denied_address_is_not_connected_to(walk: Walk, settings: Settings) -> None:
+    settings.VSPHERE_DENIED_NETWORKS = ["127.0.0.0/8"]
+
+    response = walk.post("vcenter", walk.vcenter())
+
+    assert response.status_code == 422
+    assert "leads to 127.0.0.1" in text_of(response)
+    assert not is_complete(walk.draft, VCENTER)
+
+
+def test_vcenter_while_the_portal_asks_for_many_others(walk: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time_limit, "_places", threading.BoundedSemaphore(1))
+    time_limit._places.acquire()
+
+    response = walk.post("vcenter", walk.vcenter())
+
+    assert response.status_code == 422
+    assert "Try again in a few seconds." in text_of(response)
