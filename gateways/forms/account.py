@@ -7,9 +7,11 @@ from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
 from gateways.actions.accounts import NAME_TAKEN, AccountValues, is_moored
+from gateways.check_limits import CheckRefused, check_allowed
 from gateways.forms.vcenter import KeptPasswordField
 from gateways.models import Availability, CloudAccount, LoginState, PrivateCloudGateway
 from gateways.states import GatewayState
+from gateways.time_limit import TooManyAtOnce
 from gateways.vcenter_checks import VCenterFacts, VCenterRefused, verify_vcenter
 from palette_portal.rendering import ChoiceCards, RichSelect, WithMeta
 from palette_portal.tenants.models import Project, User
@@ -232,10 +234,13 @@ class AccountForm(forms.Form):
         )
         trusted = values["trusted_thumbprint"] or self._trusted_before()
         try:
+            check_allowed(by=self.user, server=values["server"])
             self.facts = verify_vcenter(credentials, trusted_thumbprint=trusted)
         except VCenterRefused as refused:
             self.certificate = refused.certificate
             self.add_error(refused.field, refused.reason)
+        except (CheckRefused, TooManyAtOnce) as refused:
+            self.add_error(None, refused.reason)
 
     def _trusted_before(self) -> str:
         same_server = self.account and self.account.vcenter_server == self.cleaned_data["server"]

@@ -16,6 +16,7 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from clusters.models import Cluster
 from gateways.actions import accounts as actions
+from gateways.check_limits import CheckRefused, check_allowed
 from gateways.forms.account import TENANT, AccountForm
 from gateways.models import CloudAccount
 from gateways.vcenter_checks import VCenterRefused
@@ -102,8 +103,12 @@ def account_test(request: HttpRequest, account_id: UUID) -> HttpResponse:
     account = get_account_for_change(request, account_id)
     if not account.password:
         raise Conflict("No password is stored. Edit the account and enter it.")
+    user = signed_in(request)
     try:
-        facts = actions.verify_account(account=account, by=signed_in(request))
+        check_allowed(by=user, server=account.vcenter_server)
+        facts = actions.verify_account(account=account, by=user)
+    except CheckRefused as refused:
+        raise Conflict(refused.reason) from refused
     except VCenterRefused as refused:
         account = get_account_or_404(request, account_id)
         return _show(request, account, status=422, refused=refused)

@@ -97,6 +97,23 @@ def test_wrong_value_is_refused_at_its_field(client, admin, gateway, lab, field,
     assert f"id_{field}_error" in response.content.decode()
 
 
+def test_server_in_a_denied_network_is_not_asked(client, admin, gateway, lab):
+    response = client.post(path("create"), typed(gateway, lab, server="169.254.169.254"))
+
+    assert response.status_code == 422
+    assert "does not connect to addresses of that network" in response.content.decode()
+
+
+def test_person_who_tests_too_often_has_to_wait(client, account, monkeypatch):
+    monkeypatch.setattr("gateways.check_limits.CHECKS_PER_MINUTE", 0)
+
+    tested = client.post(path("test", account))
+    saved = client.post(path("edit", account), same(account, password="guess"))
+
+    assert (tested.status_code, saved.status_code) == (409, 422)
+    assert "Wait a minute" in tested.content.decode() and "Wait a minute" in saved.content.decode()
+
+
 def test_gateway_that_is_not_running_is_not_offered(client, admin, gateway, lab):
     pending = make_gateway(name="dc-west")
 
