@@ -12,7 +12,7 @@ from hashlib import sha256
 from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
@@ -90,7 +90,6 @@ def register_installer(registration: Registration) -> tuple[PrivateCloudGateway,
         _check_usable(code, gateway)
     token = secrets.token_urlsafe(32)
     now = timezone.now()
-    gateway.name = gateway.name or _free_name(gateway, registration.name)
     gateway.registered_at = now
     gateway.installer_token_hash = hash_token(token)
     gateway.installer_ip = registration.ip_address
@@ -99,7 +98,7 @@ def register_installer(registration: Registration) -> tuple[PrivateCloudGateway,
     gateway.pod_cidr, gateway.service_cidr = registration.pod_cidr, registration.service_cidr
     gateway.http_proxy, gateway.https_proxy = registration.http_proxy, registration.https_proxy
     gateway.no_proxy, gateway.proxy_certificate = registration.no_proxy, registration.proxy_certificate
-    gateway.save()
+    _save_named(gateway, registration.name)
     code.used_at = code.used_at or now
     code.save(update_fields=["used_at"])
     if not again:
@@ -195,6 +194,22 @@ def _is_same_installer(gateway: PrivateCloudGateway, code: PairingCode, registra
         and gateway.last_heartbeat_at is None
         and gateway.state != GatewayState.DELETED
     )
+
+
+def _save_named(gateway: PrivateCloudGateway, wanted: str) -> None:
+    """Another installer may take the same name at this moment: then it is the next free one."""
+    if gateway.name:
+        gateway.save()
+        return
+    gateway.name = _free_name(gateway, wanted)
+    try:
+        with transaction.atomic():
+            gateway.save()
+    except IntegrityError:
+        taken, gateway.name = gateway.name, ""
+        if _free_name(gateway, wanted) == taken:
+            raise
+        _save_named(gateway, wanted)
 
 
 def _free_name(gateway: PrivateCloudGateway, wanted: str) -> str:

@@ -4,12 +4,19 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 
 from palette_portal.http import Conflict
 from palette_portal.tenants import audit, invitations
-from palette_portal.tenants.models import Membership, Project, Tenant, User
+from palette_portal.tenants.models import (
+    EMAIL_TAKEN,
+    PROJECT_NAME_TAKEN,
+    Membership,
+    Project,
+    Tenant,
+    User,
+)
 from palette_portal.tenants.permissions import Permission, check
 from palette_portal.tenants.roles import Role
 
@@ -17,9 +24,18 @@ from palette_portal.tenants.roles import Role
 Roles = Mapping[UUID | None, Role]
 
 
+class Taken(Conflict):
+    """Somebody else took it after the form was checked; `field` is where another one is entered."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(reason)
+        self.field = field
+
+
 @transaction.atomic
 def create_project(*, tenant: Tenant, name: str, by: User) -> Project:
     check(by, Permission.MANAGE_PROJECTS)
+    _lock_project_names(tenant.pk, name)
     project = Project.objects.create(tenant=tenant, name=name, slug=_free_slug(tenant, name))
     _record_project(project, "create", by)
     return project
@@ -29,6 +45,7 @@ def create_project(*, tenant: Tenant, name: str, by: User) -> Project:
 def rename_project(*, project: Project, name: str, by: User) -> None:
     """The slug stays: it is in links and in the names of things."""
     check(by, Permission.MANAGE_PROJECTS)
+    _lock_project_names(project.tenant_id, name, renamed=project)
     before, project.name = project.name, name
     project.save(update_fields=["name"])
     _record_project(project, "rename", by, before=before)
@@ -38,7 +55,11 @@ def rename_project(*, project: Project, name: str, by: User) -> None:
 def invite_user(*, tenant: Tenant, email: str, full_name: str, roles: Roles, by: User) -> User:
     """Make an account without a password; the mail's link lets its owner choose one."""
     check(by, Permission.MANAGE_USERS)
-    user = User.objects.create_user(email, full_name=full_name, tenant=tenant)
+    try:
+        with transaction.atomic():
+            user = User.objects.create_user(email, full_name=full_name, tenant=tenant)
+    except IntegrityError as error:
+        raise Taken("email", EMAIL_TAKEN) from error
     _store_roles(user, roles)
     _record_user(user, "invite", by, roles=_words(user))
     transaction.on_commit(lambda: invitations.send(user, invited_by=by))
@@ -75,6 +96,14 @@ def activate_user(*, user: User, by: User) -> None:
     user.is_active = True
     user.save(update_fields=["is_active"])
     _record_user(user, "activate", by)
+
+
+def _lock_project_names(tenant_id: UUID, name: str, *, renamed: Project | None = None) -> None:
+    """Names and slugs of a tenant's projects are chosen one after the other. Raise Taken."""
+    Tenant.objects.select_for_update(no_key=True).get(pk=tenant_id)
+    others = Project.objects.filter(tenant_id=tenant_id, name__iexact=name)
+    if (others.exclude(pk=renamed.pk) if renamed else others).exists():
+        raise Taken("name", PROJECT_NAME_TAKEN)
 
 
 def _free_slug(tenant: Tenant, name: str) -> str:

@@ -4,7 +4,7 @@ from uuid import UUID
 from django import forms
 
 from palette_portal.rendering import ChoiceCards, WithMeta
-from palette_portal.tenants.models import Project, Tenant, User
+from palette_portal.tenants.models import EMAIL_TAKEN, PROJECT_NAME_TAKEN, Project, Tenant, User
 from palette_portal.tenants.roles import PROJECT_ROLES, TENANT_ROLES, Role
 
 IN_PROJECTS = "in-projects"
@@ -34,7 +34,7 @@ class ProjectForm(forms.Form):
     def clean_name(self) -> str:
         name = str(self.cleaned_data["name"])
         if self.others.filter(name__iexact=name).exists():
-            raise forms.ValidationError("Another project has this name.")
+            raise forms.ValidationError(PROJECT_NAME_TAKEN)
         return name
 
 
@@ -92,7 +92,7 @@ class InvitationForm(RolesForm):
     def clean_email(self) -> str:
         email = str(self.cleaned_data["email"]).lower()
         if User.objects.filter(email__iexact=email).exists():
-            raise forms.ValidationError("Somebody already signs in with this e-mail address.")
+            raise forms.ValidationError(EMAIL_TAKEN)
         return email
 
 

@@ -13,6 +13,8 @@ from django.utils import timezone
 from palette_portal.tenants.roles import PROJECT_ROLES, TENANT_ROLES, Permission, Role, roles_with
 
 NO_TENANT = uuid.UUID(int=0)
+PROJECT_NAME_TAKEN = "Another project has this name."
+EMAIL_TAKEN = "Somebody already signs in with this e-mail address."
 
 
 class TenantQuerySet(models.QuerySet["Tenant"]):
@@ -72,7 +74,7 @@ class Project(models.Model):
                 "tenant",
                 Lower("name"),
                 name="project_name_unique_in_tenant",
-                violation_error_message="Another project has this name.",
+                violation_error_message=PROJECT_NAME_TAKEN,
             ),
         ]
 
@@ -134,7 +136,7 @@ class User(AbstractBaseUser, PermissionsMixin):
             models.UniqueConstraint(
                 Lower("email"),
                 name="user_email_unique",
-                violation_error_message="Somebody already signs in with this e-mail address.",
+                violation_error_message=EMAIL_TAKEN,
             ),
             models.CheckConstraint(
                 condition=Q(tenant__isnull=False) | Q(is_superuser=True),

@@ -1,8 +1,11 @@
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -43,11 +46,12 @@ def project_create(request: PortalRequest) -> HttpResponse:
     assert request.tenant is not None
     form = ProjectForm(request.POST or None, tenant=request.tenant)
     if form.is_valid():
-        project = actions.create_project(
-            tenant=request.tenant, name=form.cleaned_data["name"], by=request.user
-        )
-        messages.success(request, f"Project {project.name} was created.")
-        return redirect("tenants:projects")
+        with _taken_at_field(form):
+            project = actions.create_project(
+                tenant=request.tenant, name=form.cleaned_data["name"], by=request.user
+            )
+            messages.success(request, f"Project {project.name} was created.")
+            return redirect("tenants:projects")
     return _form_page(request, form, "Create project", [("Projects", reverse("tenants:projects"))])
 
 
@@ -58,9 +62,10 @@ def project_rename(request: PortalRequest, pk: UUID) -> HttpResponse:
     project = get_object_or_404(Project.objects.visible_to(request.user), pk=pk)
     form = ProjectForm(request.POST or None, tenant=project.tenant, project=project)
     if form.is_valid():
-        actions.rename_project(project=project, name=form.cleaned_data["name"], by=request.user)
-        messages.success(request, f"The project is called {project.name} now.")
-        return redirect("tenants:projects")
+        with _taken_at_field(form):
+            actions.rename_project(project=project, name=form.cleaned_data["name"], by=request.user)
+            messages.success(request, f"The project is called {project.name} now.")
+            return redirect("tenants:projects")
     return _form_page(request, form, "Rename project", [("Projects", reverse("tenants:projects"))])
 
 
@@ -79,15 +84,16 @@ def user_invite(request: PortalRequest) -> HttpResponse:
     assert request.tenant is not None
     form = InvitationForm(request.POST or None, tenant=request.tenant)
     if form.is_valid():
-        user = actions.invite_user(
-            tenant=request.tenant,
-            email=form.cleaned_data["email"],
-            full_name=form.cleaned_data["full_name"],
-            roles=form.roles(),
-            by=request.user,
-        )
-        messages.success(request, f"{user.full_name} was invited.")
-        return redirect("tenants:user-roles", pk=user.pk)
+        with _taken_at_field(form):
+            user = actions.invite_user(
+                tenant=request.tenant,
+                email=form.cleaned_data["email"],
+                full_name=form.cleaned_data["full_name"],
+                roles=form.roles(),
+                by=request.user,
+            )
+            messages.success(request, f"{user.full_name} was invited.")
+            return redirect("tenants:user-roles", pk=user.pk)
     crumbs = [("Users", reverse("tenants:users")), ("Invite user", "")]
     return _page(request, "tenants/user_invite.html", crumbs, form=form)
 
@@ -130,6 +136,14 @@ def user_activate(request: PortalRequest, pk: int) -> HttpResponse:
 def get_person_for_edit(request: PortalRequest, pk: int) -> User:
     check(request.user, Permission.MANAGE_USERS)
     return get_object_or_404(User.objects.visible_to(request.user), pk=pk)
+
+
+@contextmanager
+def _taken_at_field(form: Form) -> Iterator[None]:
+    try:
+        yield
+    except actions.Taken as taken:
+        form.add_error(taken.field, taken.reason)
 
 
 def _form_page(request: HttpRequest, form: Any, title: str, crumbs: list[tuple[str, str]]) -> HttpResponse:
