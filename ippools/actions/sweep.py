@@ -11,15 +11,20 @@ from uuid import UUID
 from django.db import transaction
 
 from clusters.models import Cluster, Machine
-from gateways.logins import note_refusal, open_session
+from gateways.logins import check_login, note_refusal
 from gateways.models import CloudAccount
+from gateways.time_limit import within
 from ippools.actions.claims import release
 from ippools.models import IPAddressClaim, IPAddressClaimQuerySet, IPPool, WaitingCluster
 from palette_portal.http import Conflict
 from palette_portal.tenants import audit
 from palette_portal.tenants.models import User
-from palette_portal.vsphere.errors import VSphereError
+from palette_portal.vsphere.errors import Unreachable, VSphereError
 from palette_portal.vsphere.guests import Guest, read_guests
+from palette_portal.vsphere.session import Credentials, sessions
+
+# A person waits for the answer.
+LIMIT_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -47,13 +52,20 @@ def vcenter_account(pool: IPPool) -> CloudAccount | None:
 
 
 def find_strays(pool: IPPool, account: CloudAccount) -> list[Stray]:
-    """Raise VSphereError."""
+    """Raise VSphereError, or Conflict when too many ask vCenter at once."""
     try:
-        guests = read_guests(open_session(account))
+        check_login(account)
+        guests = within(LIMIT_SECONDS, lambda: _guests(account.credentials()))
     except VSphereError as error:
         note_refusal(account, error)
         raise
+    if guests is None:
+        raise Unreachable(f"{account.vcenter_server} did not answer within {LIMIT_SECONDS:.0f} seconds.")
     return strays_among(guests, pool)
+
+
+def _guests(credentials: Credentials) -> list[Guest]:
+    return read_guests(sessions.get(credentials, ask_again=True))
 
 
 def strays_among(guests: Iterable[Guest], pool: IPPool) -> list[Stray]:

@@ -142,8 +142,7 @@ def test_virtual_ip_may_be_on_any_machine_of_its_cluster():
 def vcenter(monkeypatch):
     """What the guests of a vCenter report, without one."""
     found = []
-    monkeypatch.setattr("ippools.actions.sweep.open_session", lambda account: None)
-    monkeypatch.setattr("ippools.actions.sweep.read_guests", lambda vcenter: list(found))
+    monkeypatch.setattr("ippools.actions.sweep._guests", lambda credentials: list(found))
     return found
 
 
@@ -196,16 +195,22 @@ def test_page_refuses_a_choice_of_nothing(client, pool, name, chosen):
 
 @pytest.mark.parametrize("error", [Unreachable, LoginRefused])
 def test_page_says_that_vcenter_did_not_answer(client, pool, monkeypatch, error):
-    def refuse(account):
+    def refuse(credentials):
         raise error("vcenter.acme.test does not answer.")
 
-    monkeypatch.setattr("ippools.actions.sweep.open_session", refuse)
+    monkeypatch.setattr("ippools.actions.sweep._guests", refuse)
 
     page = page_of(client, pool)
 
     assert "vcenter.acme.test does not answer." in page
     assert "vCenter was not asked" in page
     assert CloudAccount.objects.get().refused_logins == (1 if error is LoginRefused else 0)
+
+
+def test_page_says_that_vcenter_takes_too_long(client, pool, monkeypatch):
+    monkeypatch.setattr("ippools.actions.sweep.within", lambda seconds, ask: None)
+
+    assert "did not answer within 30 seconds" in page_of(client, pool)
 
 
 def test_page_without_an_account_shows_orphans_only(client, pool):
