@@ -19,7 +19,10 @@ Answer = Callable[[HttpRequest], HttpResponse]
 
 
 class ScopeMiddleware:
-    """`request.tenant` is the person's tenant, `request.project` the one chosen in the side navigation."""
+    """`request.tenant` is the person's tenant, `request.project` the one chosen in the side navigation.
+
+    What a signed-in person sees is kept by nobody: neither by a proxy nor by the browser of a shared machine.
+    """
 
     def __init__(self, get_response: Answer) -> None:
         self.get_response = get_response
@@ -28,7 +31,10 @@ class ScopeMiddleware:
         user = request.user if isinstance(request.user, User) or request.user.is_authenticated else None
         request.tenant = user.tenant if user else None  # type: ignore[attr-defined]
         request.project = _chosen_project(request) if user else None  # type: ignore[attr-defined]
-        return self.get_response(request)
+        response = self.get_response(request)
+        if user and response.get("Content-Type", "").startswith("text/html"):
+            response.setdefault("Cache-Control", "private, no-store")
+        return response
 
 
 def _chosen_project(request: HttpRequest) -> Project | None:
