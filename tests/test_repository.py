@@ -139,3 +139,12 @@ def test_every_setting_is_explained_in_the_readme() -> None:
     explained = set(re.findall(r"^\| `(\w+)` \|", (ROOT / "README.md").read_text(), re.MULTILINE))
 
     assert read - explained == set()
+
+
+def test_web_servers_write_no_access_log() -> None:
+    """It would hold the paths of mailed links, which let their reader choose somebody's password."""
+    commands = re.findall(r"^uvicorn .*$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    demo = (ROOT / "tests/lab/demo/programs.py").read_text()
+
+    assert commands
+    assert all("--no-access-log" in command for command in [*commands, demo])
