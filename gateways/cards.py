@@ -22,6 +22,7 @@ from gateways.states import (
     reason_against_state,
 )
 from palette_portal.http import Conflict
+from palette_portal.orchestration.models import OperationKind
 from palette_portal.orchestration.progress import Progress, latest_progress
 from palette_portal.tenants.models import User
 from palette_portal.tenants.permissions import Permission, reason_against
@@ -80,7 +81,11 @@ class GatewayCard:
 
     @property
     def shows_progress(self) -> bool:
-        return self.progress is not None and self.progress.operation.is_active
+        """Not the last steps of a provisioning whose gateway already takes clusters."""
+        if self.progress is None or not self.progress.operation.is_active:
+            return False
+        is_provisioned = self.gateway.state == GatewayState.RUNNING
+        return not (is_provisioned and self.progress.operation.kind == OperationKind.PROVISION)
 
     @property
     def heard_at(self) -> datetime | None:

@@ -5,6 +5,7 @@ answer was lost, or that still runs, is found too. Each step may run at any mome
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from django.utils import timezone
 
@@ -49,16 +50,16 @@ def ensure_earlier_steps_ended(work: Work) -> Outcome:
         return Wait(
             LOOK_AGAIN_SECONDS, f"Waiting until this has ended: {', '.join(titles)}.", "WaitingForSteps"
         )
-    return Done("Nothing else works on the cluster.")
+    return _done("EarlierStepsEnded", f"Nothing else works on {work.cluster.name} now.")
 
 
 @step
 def ensure_machine_tasks_ended(work: Work) -> Outcome:
     if not _was_begun(work, work.machine):
-        return Done("No virtual machine was made.")
+        return _done("TasksEnded", f"No virtual machine was made for {work.machine.name}.", work.machine)
     task_moid = next(_open_tasks(work), None)
     if task_moid is None:
-        return Done("No vSphere task works on it.")
+        return _done("TasksEnded", f"No vSphere task works on {work.machine.name}.", work.machine)
     work.context.still_mine()
     cancel_task(work.vcenter, task_moid)
     message = "vCenter is stopping what it does with the virtual machine."
@@ -71,17 +72,19 @@ def ensure_machine_powered_off(work: Work) -> Outcome:
     if busy := work.open_task(POWERING_OFF):
         return busy
     vm = _find(work, work.machine)
-    if vm is None:
-        return Done("There is no virtual machine.")
-    return _take_down(work, vm) if vm.power_state != "poweredOff" else Done(f"{vm.name} is off.")
+    if vm is not None and vm.power_state != "poweredOff":
+        return _take_down(work, vm)
+    message = f"{vm.name} is off." if vm else f"{work.machine.name} has no virtual machine."
+    return _done("MachinePoweredOff", message, work.machine)
 
 
 @step
 def ensure_machine_destroyed(work: Work) -> Outcome:
     if busy := work.open_task(DESTROYING):
         return busy
-    vm = _find(work, work.machine)
-    return _take_down(work, vm) if vm else Done("There is no virtual machine any more.")
+    if vm := _find(work, work.machine):
+        return _take_down(work, vm)
+    return _done("MachineDestroyed", f"{work.machine.name} has no virtual machine any more.", work.machine)
 
 
 @step
@@ -113,8 +116,9 @@ def _released(machine: Machine) -> Done:
         update_machine(machine.id, MachineState.DELETED)
         release_address(owner_id=machine.id, purpose=NODE_ADDRESS)
 
-    note = Note(Severity.INFO, "MachineDeleted", f"{machine.name} is gone.", "machine", machine.name)
-    return Done("It is not in vCenter any more.", (note,), write)
+    address = f" {machine.ip_address} is free." if machine.ip_address else ""
+    done = _done("MachineDeleted", f"{machine.name} is not in vCenter any more.{address}", machine)
+    return replace(done, write=write)
 
 
 @step
@@ -124,7 +128,7 @@ def ensure_nothing_left(work: Work) -> Outcome:
         Machine.objects.filter(cluster=work.cluster).select_related("cluster", "pool", "placement")
     )
     if not any(_was_begun(work, machine) for machine in machines):
-        return Done("Nothing was made in vCenter.")
+        return _done("NothingLeft", f"Nothing of {work.cluster.name} was made in vCenter.")
     if busy := work.open_task(DESTROYING):
         return busy
     marked = list(_marked_vms(work))
@@ -132,19 +136,21 @@ def ensure_nothing_left(work: Work) -> Outcome:
     for vm in marked:
         if any(is_ours(vm, identity) for identity in identities):
             return _take_down(work, vm)
-    return Done("vCenter holds nothing of the cluster any more.", tuple(_copy_note(vm) for vm in marked))
+    done = _done("NothingLeft", f"vCenter holds nothing of {work.cluster.name} any more.")
+    return replace(done, notes=(*done.notes, *(_copy_note(vm) for vm in marked)))
 
 
 @step
 def ensure_addresses_released(work: Work) -> Outcome:
     cluster_id = work.cluster.pk
-    held = IPAddressClaim.objects.held().filter(cluster_id=cluster_id).count()
-    message = f"{held} more released." if held else "None is held any more."
+    held = IPAddressClaim.objects.held().filter(cluster_id=cluster_id)
+    listed = ", ".join(held.values_list("address", flat=True))
+    message = f"{listed} is free." if listed else f"{work.cluster.name} holds no address any more."
 
     def write() -> None:
         release_addresses(cluster_id=cluster_id)
 
-    return Done(message, write=write)
+    return replace(_done("AddressesReleased", message), write=write)
 
 
 @step
@@ -243,6 +249,11 @@ def _marked_vms(work: Work) -> Iterator[VirtualMachine]:
     for vm in find_annotated(work.vcenter, cluster.datacenter_moid, cluster.name):
         if has_marks(vm, {CLUSTER_MARK: str(cluster.id)}):
             yield vm
+
+
+def _done(reason: str, message: str, machine: Machine | None = None) -> Done:
+    about = ("machine", machine.name) if machine else ("", "")
+    return Done(message, (Note(Severity.INFO, reason, message, *about),))
 
 
 def _copy_note(vm: VirtualMachine) -> Note:

@@ -8,7 +8,9 @@ from clusters.models import Cluster, Machine
 from clusters.states import ClusterState
 from gateways.models import PrivateCloudGateway
 from gateways.states import GatewayState
+from palette_portal.orchestration.actions import start_operation
 from palette_portal.orchestration.models import Operation, OperationKind, OperationState
+from palette_portal.orchestration.steps import StepSpec
 from palette_portal.tenants.models import User
 from palette_portal.tenants.roles import Role
 from tests.engine import run_to_end
@@ -143,3 +145,16 @@ def test_reset_without_login_leads_to_sign_in(client: Client, cluster: Cluster) 
 
 def test_reset_by_put_is_refused(client: Client, admin: User, cluster: Cluster) -> None:
     assert client.put(url(cluster.gateway)).status_code == 405
+
+
+def test_widget_of_a_running_gateway_leaves_the_last_steps_out(
+    client: Client, admin: User, cluster: Cluster
+) -> None:
+    step = StepSpec("blanked", "Remove secrets from vCenter", "tests.never.run")
+    start_operation(kind=OperationKind.PROVISION, subject=cluster.subject, steps=[step], by=admin)
+    assert "Remove secrets" in client.get("/gateways/").content.decode()
+
+    PrivateCloudGateway.objects.update(state=GatewayState.RUNNING)
+
+    page = client.get("/gateways/").content.decode()
+    assert "Remove secrets" not in page and "Ready to deploy clusters" in page
