@@ -24,6 +24,7 @@ def test_navigation_of_a_tenant_admin(client: Client, admin: User) -> None:
     assert labels(client) == [
         "Clusters",
         "Private Cloud Gateways",
+        "Cloud Accounts",
         "IP Pools",
         "Projects",
         "Users",
@@ -34,9 +35,9 @@ def test_navigation_of_a_tenant_admin(client: Client, admin: User) -> None:
 @pytest.mark.parametrize(
     ("role", "expected"),
     [
-        (Role.SUPPORT, ["Clusters", "Private Cloud Gateways", "IP Pools", "Audit log"]),
-        (Role.PROJECT_ADMIN, ["Clusters", "IP Pools", "Audit log"]),
-        (Role.PROJECT_EDITOR, ["Clusters", "IP Pools"]),
+        (Role.SUPPORT, ["Clusters", "Private Cloud Gateways", "Cloud Accounts", "IP Pools", "Audit log"]),
+        (Role.PROJECT_ADMIN, ["Clusters", "Cloud Accounts", "IP Pools", "Audit log"]),
+        (Role.PROJECT_EDITOR, ["Clusters", "Cloud Accounts", "IP Pools"]),
     ],
 )
 def test_navigation_shows_what_the_role_may_open(client: Client, role: Role, expected: list[str]) -> None:
