@@ -12,6 +12,8 @@ from palette_portal.orchestration.models import Event, Severity
 from palette_portal.orchestration.progress import Progress, latest_progress
 
 EVENTS_PER_PAGE = 50
+# Each other text is rendered apart for its streams, and each word is searched in three columns.
+LONGEST_SEARCH = 100
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,9 @@ class EventFilter:
     @classmethod
     def from_query(cls, query: Any) -> "EventFilter":
         severity = query.get("severity", "")
-        return cls(severity if severity in Severity.values else "", query.get("q", "")[:200].strip())
+        return cls(
+            severity if severity in Severity.values else "", query.get("q", "")[:LONGEST_SEARCH].strip()
+        )
 
 
 def progress_of_cluster(cluster: Cluster) -> Progress | None:

@@ -22,6 +22,7 @@ from palette_portal.orchestration.progress import ShownStep
 from palette_portal.orchestration.stream import Message, Subscription
 from palette_portal.tenants.models import User
 
+_TABS = ("overview", "nodes", "events")
 _MACHINES = {"overview": "clusters/_node_list.html", "nodes": "clusters/_node_table.html"}
 
 
@@ -34,7 +35,8 @@ class ClusterChannel:
         cluster = Cluster.objects.visible_to(user).filter(pk=UUID(path_arguments["cluster_id"])).first()
         if cluster is None:
             return None
-        tab = query.get("tab", "overview")
+        tab = query.get("tab", "")
+        tab = tab if tab in _TABS else "overview"
         page = _Page(cluster.pk, tab, EventFilter.from_query(query), reason_against_change(user, cluster))
         return Subscription(
             tenant_id=cluster.tenant_id,

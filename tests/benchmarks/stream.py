@@ -13,8 +13,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from time import monotonic, sleep, time
+from typing import Any
 
 import psycopg
 from cryptography.fernet import Fernet
@@ -25,6 +27,8 @@ from tests.benchmarks.report import quantile, report
 from tests.chaos.stage import ROOT, scratch_folder
 
 PAGES = 200
+# A session may have 20 streams.
+SESSIONS = 20
 # After these the web process has all its threads, which do not grow with the number of pages.
 WARM_UP = 20
 CHANGES = 100
@@ -42,7 +46,9 @@ def main() -> None:
     with scratch_folder() as folder, database(folder) as url:
         environment = environment_of(url)
         run(["manage.py", "migrate", "--verbosity", "0"], environment)
-        scene = json.loads(run(["-m", "tests.benchmarks.stream_scene", "prepare"], environment))
+        scene = json.loads(
+            run(["-m", "tests.benchmarks.stream_scene", "prepare", str(SESSIONS)], environment)
+        )
         with web(folder, environment) as (port, server):
             measured = asyncio.run(measure(url, environment, scene, port, server.pid))
     seconds = measured.seconds
@@ -129,9 +135,10 @@ class Measured:
 
 
 async def measure(
-    url: str, environment: dict[str, str], scene: dict[str, str], port: int, web_pid: int
+    url: str, environment: dict[str, str], scene: dict[str, Any], port: int, web_pid: int
 ) -> Measured:
-    pages = [Page(port, scene) for _ in range(PAGES)]
+    sessions = cycle(scene["sessions"])
+    pages = [Page(port, scene["cluster"], next(sessions)) for _ in range(PAGES)]
     for page in pages[:WARM_UP]:
         await page.open()
     before = count_connections(url)
@@ -165,15 +172,16 @@ def count_connections(url: str) -> int:
 class Page:
     """One browser tab: a plain HTTP/1.1 connection that stays open."""
 
-    def __init__(self, port: int, scene: dict[str, str]) -> None:
+    def __init__(self, port: int, cluster: str, session: str) -> None:
         self.seen: dict[int, float] = {}
         self._port = port
-        self._scene = scene
+        self._cluster = cluster
+        self._session = session
 
     async def open(self) -> None:
         self._lines, writer = await asyncio.open_connection("127.0.0.1", self._port, limit=2**22)
-        path = f"/streams/clusters/{self._scene['cluster']}/?after=0&tab=overview"
-        cookie = f"sessionid={self._scene['session']}"
+        path = f"/streams/clusters/{self._cluster}/?after=0&tab=overview"
+        cookie = f"sessionid={self._session}"
         writer.write(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {cookie}\r\n\r\n".encode())
         status = await self._lines.readline()
         if b" 200 " not in status:

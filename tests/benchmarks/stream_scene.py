@@ -5,11 +5,12 @@ import os
 import sys
 import time
 from importlib import import_module
+from typing import Any
 
 import django
 
 
-def prepare() -> dict[str, str]:
+def prepare(session_count: int) -> dict[str, Any]:
     from django.conf import settings
     from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 
@@ -21,13 +22,16 @@ def prepare() -> dict[str, str]:
     user, cluster = amelia(), make_cluster()
     steps = [StepSpec(f"step-{n}", f"Step {n}", "none", group=f"machine-{n % 3}") for n in range(30)]
     operation = start_operation(kind=OperationKind.PROVISION, subject=cluster.subject, steps=steps, by=user)
-    session = import_module(settings.SESSION_ENGINE).SessionStore()
-    session[SESSION_KEY] = str(user.pk)
-    session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
-    session[HASH_SESSION_KEY] = user.get_session_auth_hash()
-    session.save()
+    sessions = []
+    for _ in range(session_count):
+        session = import_module(settings.SESSION_ENGINE).SessionStore()
+        session[SESSION_KEY] = str(user.pk)
+        session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
+        session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+        session.save()
+        sessions.append(session.session_key)
     step = operation.steps.get(key="step-7")
-    return {"cluster": str(cluster.pk), "step": str(step.pk), "session": session.session_key}
+    return {"cluster": str(cluster.pk), "step": str(step.pk), "sessions": sessions}
 
 
 def change(step_id: str, count: int, pause_seconds: float) -> list[float]:
@@ -53,8 +57,8 @@ def run() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "palette_portal.settings")
     django.setup()
     match sys.argv[1:]:
-        case ["prepare"]:
-            answer: object = prepare()
+        case ["prepare", session_count]:
+            answer: object = prepare(int(session_count))
         case ["change", step_id, count, pause]:
             answer = change(step_id, int(count), float(pause))
     sys.stdout.write(json.dumps(answer))

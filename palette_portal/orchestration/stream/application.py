@@ -4,8 +4,9 @@ import asyncio
 import logging
 import signal
 import threading
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
@@ -25,6 +26,9 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 LISTENING_SECONDS = 5.0
+# More than anybody looks at: a hidden tab has none.
+STREAMS_PER_SESSION = 20
+RETRY_AFTER_SECONDS = 30
 HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-cache, no-transform"),
@@ -59,9 +63,13 @@ class Opening:
 class LiveStreams:
     """`LiveStreams([("streams/clusters/<uuid:cluster_id>/", ClusterChannel())])`, for paths it `handles`."""
 
-    def __init__(self, routes: Sequence[tuple[str, Channel]]) -> None:
+    def __init__(
+        self, routes: Sequence[tuple[str, Channel]], *, per_session: int = STREAMS_PER_SESSION
+    ) -> None:
         self._routes = [(RoutePattern(route, is_endpoint=True), channel) for route, channel in routes]
         self._hubs: dict[asyncio.AbstractEventLoop, Hub] = {}
+        self._per_session = per_session
+        self._open: Counter[str] = Counter()
 
     def handles(self, scope: Scope) -> bool:
         return scope["type"] == "http" and self._match(scope["path"]) is not None
@@ -69,15 +77,10 @@ class LiveStreams:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             opening = self._opening(scope)
-            hub = self._hub()
-            if not await hub.ensure_listening(seconds=LISTENING_SECONDS):
-                raise Refused(503)
-            subscription = await _open(hub, opening)
+            with self._place(opening.visitor):
+                await self._serve(opening, receive, send)
         except Refused as refused:
-            return await _refuse(send, refused.status)
-        await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
-        stream = Stream(hub, opening, subscription, send)
-        await _until_disconnected(stream, receive)
+            await _refuse(send, refused.status)
 
     def end_all(self) -> None:
         """End every open stream of this process; safe from any thread and from a signal handler."""
@@ -89,6 +92,29 @@ class LiveStreams:
         """For the end of the ASGI lifespan: no connection and no thread is left behind."""
         if hub := self._hubs.pop(asyncio.get_running_loop(), None):
             await hub.close()
+
+    async def _serve(self, opening: Opening, receive: Receive, send: Send) -> None:
+        hub = self._hub()
+        if not await hub.ensure_listening(seconds=LISTENING_SECONDS):
+            raise Refused(503)
+        subscription = await _open(hub, opening)
+        await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
+        stream = Stream(hub, opening, subscription, send)
+        await _until_disconnected(stream, receive)
+
+    @contextmanager
+    def _place(self, visitor: Visitor) -> Iterator[None]:
+        """One of the few streams that a session may have open in this process."""
+        session = visitor.fingerprint
+        if self._open[session] >= self._per_session:
+            raise Refused(429)
+        self._open[session] += 1
+        try:
+            yield
+        finally:
+            self._open[session] -= 1
+            if not self._open[session]:
+                del self._open[session]
 
     def _hub(self) -> Hub:
         """One per event loop, which is one per web process."""
@@ -166,6 +192,8 @@ async def _disconnected(receive: Receive) -> None:
 
 async def _refuse(send: Send, status: int) -> None:
     headers = [(b"content-type", b"text/plain"), (b"cache-control", b"no-store")]
+    if status == 429:
+        headers.append((b"retry-after", str(RETRY_AFTER_SECONDS).encode()))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": b""})
 

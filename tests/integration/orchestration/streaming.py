@@ -68,7 +68,9 @@ def scene():
         amelia=amelia,
         session=sign_in(amelia),
         channel=channel,
-        streams=LiveStreams([("streams/log/", channel), ("streams/log/<uuid:some_id>/", channel)]),
+        streams=LiveStreams(
+            [("streams/log/", channel), ("streams/log/<uuid:some_id>/", channel)], per_session=40
+        ),
     )
 
 

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from palette_portal.orchestration.stream import stream
+from palette_portal.orchestration.stream import LiveStreams, stream
 from palette_portal.orchestration.stream.visitors import end_streams_of_session
 from palette_portal.tenants.models import User
 from tests.integration.orchestration.acts import make_tenant
@@ -101,5 +101,38 @@ def test_stream_says_that_it_lives(scene, monkeypatch):
     async def scenario():
         async with open_browser(scene) as browser:
             await browser.until(lambda b: b.heartbeats >= 2)
+
+    browse(scene.streams, scenario)
+
+
+def test_stream_too_many_of_one_session_is_refused_until_one_ends(scene):
+    scene.streams = LiveStreams([("streams/log/", scene.channel)], per_session=2)
+    other_session = sign_in(scene.amelia)
+
+    async def scenario():
+        async with open_browser(scene) as first:
+            async with open_browser(scene) as second, open_browser(scene) as third:
+                await third.until(lambda b: b.has_ended)
+                assert (third.status, third.headers["retry-after"]) == (429, "30")
+                async with open_browser(scene, other_session) as elsewhere:
+                    await elsewhere.until(lambda b: b.status == 200)
+                await second.until(lambda b: b.status == 200)
+            async with open_browser(scene) as again:
+                await again.until(lambda b: b.status == 200)
+            await first.until(lambda b: b.status == 200)
+
+    browse(scene.streams, scenario)
+
+
+def test_stream_that_was_refused_takes_no_place(scene):
+    scene.streams = LiveStreams([("streams/log/", scene.channel)], per_session=1)
+
+    async def scenario():
+        scene.channel.rights = ""
+        async with open_browser(scene) as refused:
+            await refused.until(lambda b: b.status == 404)
+        scene.channel.rights = "all"
+        async with open_browser(scene) as allowed:
+            await allowed.until(lambda b: b.status == 200)
 
     browse(scene.streams, scenario)
