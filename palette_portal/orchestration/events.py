@@ -7,6 +7,7 @@ Therefore number late: inside `numbered_last()` events are only collected, and n
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import timedelta
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -17,6 +18,22 @@ from palette_portal.orchestration.models import Event, Operation, Severity, Step
 from palette_portal.orchestration.steps import Subject
 
 KEPT_PER_SUBJECT = 1000
+# Much longer than between two looks, and than a dispatcher is away.
+LATELY = timedelta(hours=6)
+# With the newest number that has to go, of each lively subject that has too many.
+_OVERFULL = """
+    SELECT subject_kind, subject_id, to_go.number
+    FROM (
+        SELECT DISTINCT subject_kind, subject_id FROM orchestration_event
+        WHERE archived_at IS NULL AND at > %(since)s
+    ) AS lively
+    CROSS JOIN LATERAL (
+        SELECT number FROM orchestration_event AS event
+        WHERE archived_at IS NULL
+            AND event.subject_kind = lively.subject_kind AND event.subject_id = lively.subject_id
+        ORDER BY number DESC OFFSET %(keep)s LIMIT 1
+    ) AS to_go
+"""
 _collected: ContextVar[list[Event] | None] = ContextVar("collected_events", default=None)
 
 
@@ -71,22 +88,19 @@ def numbered_last() -> Iterator[None]:
 
 
 def archive_old_events(*, keep: int = KEPT_PER_SUBJECT) -> int:
-    """Take all but the newest `keep` of every subject out of the pages; they stay in the table."""
+    """Take all but the newest `keep` of a subject out of the pages; they stay in the table.
+
+    Only subjects to which something happened lately are looked at: others have no more than before.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            UPDATE orchestration_event SET archived_at = %s WHERE id IN (
-                SELECT id FROM (
-                    SELECT id, row_number() OVER newest_first AS nth
-                    FROM orchestration_event WHERE archived_at IS NULL
-                    WINDOW newest_first AS (PARTITION BY subject_kind, subject_id ORDER BY number DESC)
-                ) AS ranked WHERE nth > %s
-            )
-            """,
-            [timezone.now(), keep],
-        )
-        archived: int = cursor.rowcount
-    return archived
+        cursor.execute(_OVERFULL, {"since": timezone.now() - LATELY, "keep": keep})
+        overfull = cursor.fetchall()
+    return sum(_archive(kind, subject_id, number) for kind, subject_id, number in overfull)
+
+
+def _archive(subject_kind: str, subject_id: UUID, number: int) -> int:
+    rows = Event.objects.filter(subject_kind=subject_kind, subject_id=subject_id).current()
+    return rows.filter(number__lte=number).update(archived_at=timezone.now())
 
 
 def _number(events: list[Event]) -> None:

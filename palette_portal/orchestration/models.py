@@ -259,7 +259,12 @@ class Event(models.Model):
             models.UniqueConstraint(fields=["tenant", "number"], name="event_number_unique_in_tenant"),
         ]
         indexes = [
-            models.Index(fields=["subject_kind", "subject_id", "-number"], name="event_by_subject"),
+            models.Index(
+                fields=["subject_kind", "subject_id", "-number"],
+                condition=Q(archived_at=None),
+                name="event_current_by_subject",
+            ),
+            models.Index(fields=["at"], condition=Q(archived_at=None), name="event_current_by_time"),
         ]
 
     def __str__(self) -> str:

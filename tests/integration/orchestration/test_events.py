@@ -1,6 +1,10 @@
+from uuid import UUID
+
 import pytest
 from django.db import connection, transaction
+from django.utils import timezone
 
+from palette_portal.orchestration import events
 from palette_portal.orchestration.actions import record_event
 from palette_portal.orchestration.events import archive_old_events, numbered_last
 from palette_portal.orchestration.models import Event, Severity
@@ -138,3 +142,57 @@ def test_old_events_are_archived_per_subject_not_deleted():
     assert [event.number for event in Event.objects.of(busy).current().after(0)] == [3, 4, 5]
     assert Event.objects.of(busy).count() == 5
     assert Event.objects.of(quiet).current().count() == 1
+
+
+@pytest.mark.django_db
+def test_archiving_looks_only_at_subjects_with_news():
+    long_quiet, lively = make_subject(name="long-quiet"), make_subject(name="lively")
+    for n in range(4):
+        say(long_quiet, f"{n}")
+        say(lively, f"{n}")
+    Event.objects.of(long_quiet).update(at=timezone.now() - 2 * events.LATELY)
+
+    assert archive_old_events(keep=3) == 1
+    say(long_quiet, "news")
+    assert archive_old_events(keep=3) == 2
+
+
+@pytest.mark.django_db
+def test_archiving_reads_only_what_is_new_among_many_events():
+    lively = make_subject()
+    Event.objects.bulk_create(
+        Event(
+            tenant_id=lively.tenant_id,
+            number=1000 + n,
+            subject_kind="quiet",
+            subject_id=UUID(int=n % 200),
+            severity=Severity.INFO,
+            at=timezone.now() - 2 * events.LATELY,
+        )
+        for n in range(10_000)
+    )
+    for n in range(5):
+        say(lively, f"{n}")
+
+    assert rows_read_to_find_what_goes(keep=3) < 50
+    assert archive_old_events(keep=3) == 2
+    assert Event.objects.of(lively).current().count() == 3
+
+
+def rows_read_to_find_what_goes(*, keep):
+    """Rows and index entries that PostgreSQL visited, whatever plan it chose."""
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE orchestration_event")
+        wanted = {"since": timezone.now() - events.LATELY, "keep": keep}
+        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {events._OVERFULL}", wanted)
+        [[plan]] = cursor.fetchone()
+    return sum(map(visited, nodes(plan["Plan"])))
+
+
+def nodes(plan):
+    return [plan, *(node for below in plan.get("Plans", []) for node in nodes(below))]
+
+
+def visited(node):
+    removed = node.get("Rows Removed by Filter", 0)
+    return (node["Actual Rows"] + removed) * node["Actual Loops"]
