@@ -23,7 +23,7 @@ from clusters.views.loading import (
     reason_against_change,
 )
 from gateways.states import check_deletable, check_renamable, check_resettable, reason_against_state
-from palette_portal.http import is_partial
+from palette_portal.http import is_partial, page_of
 from palette_portal.orchestration.models import Event, Severity, Step
 from palette_portal.orchestration.progress import ShownStep
 from palette_portal.tenants.requests import signed_in
@@ -35,7 +35,8 @@ def cluster_list(request: HttpRequest) -> HttpResponse:
     clusters = Cluster.objects.visible_to(signed_in(request)).present().select_related("gateway", "project")
     if project := getattr(request, "project", None):
         clusters = clusters.filter(project=project)
-    return render(request, "clusters/cluster_list.html", {"clusters": clusters, "crumbs": [("Clusters", "")]})
+    page = page_of(request, clusters.order_by("-created_at", "pk"))
+    return render(request, "clusters/cluster_list.html", {"page": page, "crumbs": [("Clusters", "")]})
 
 
 @require_safe

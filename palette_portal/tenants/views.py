@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from palette_portal.http import page_of
 from palette_portal.tenants import actions, invitations
 from palette_portal.tenants.forms import InvitationForm, ProjectForm, RolesForm
 from palette_portal.tenants.models import Project, User
@@ -74,7 +75,7 @@ def project_rename(request: PortalRequest, pk: UUID) -> HttpResponse:
 def users(request: PortalRequest) -> HttpResponse:
     check(request.user, Permission.MANAGE_USERS)
     rows = User.objects.visible_to(request.user).with_roles()
-    return _page(request, "tenants/users.html", [("Users", "")], people=rows)
+    return _page(request, "tenants/users.html", [("Users", "")], page=page_of(request, rows))
 
 
 @require_http_methods(["GET", "POST"])

@@ -91,7 +91,7 @@ def test_pages_cost_the_same_for_many_rows(
 
     with django_assert_num_queries(SHELL_QUERIES + 1):  # projects with counts
         client.get(reverse("tenants:projects"))
-    with django_assert_num_queries(SHELL_QUERIES + 2):  # people, their roles
+    with django_assert_num_queries(SHELL_QUERIES + 3):  # how many, people, their roles
         client.get(reverse("tenants:users"))
     with django_assert_num_queries(SHELL_QUERIES + 2):  # rows, kinds
         client.get(reverse("tenants:audit"))

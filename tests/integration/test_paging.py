@@ -1,0 +1,104 @@
+"""Long lists come in pages of 50, each with a URL of its own."""
+
+import re
+from uuid import UUID
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from clusters.models import Cluster
+from palette_portal.tenants.models import Membership, User
+from palette_portal.tenants.roles import Role
+from tests.factories import amelia, make_cluster, make_project, make_user
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def admin(client: Client) -> User:
+    user = amelia()
+    client.force_login(user)
+    return user
+
+
+def copies_of(cluster: Cluster, count: int) -> None:
+    """All made at the same moment, so that only the id orders them."""
+    made = []
+    for number in range(1, count + 1):
+        fields = {field.attname: getattr(cluster, field.attname) for field in Cluster._meta.concrete_fields}
+        made.append(Cluster(**{**fields, "id": UUID(int=number), "name": f"cluster-{number}"}))
+    Cluster.objects.bulk_create(made)
+
+
+def more_people(admin: User, count: int) -> None:
+    people = User.objects.bulk_create(
+        User(email=f"p{n}@acme.test", full_name=f"Person {n:03}", tenant=admin.tenant) for n in range(count)
+    )
+    Membership.objects.bulk_create(
+        Membership(user=user, tenant=admin.tenant, role=Role.SUPPORT) for user in people
+    )
+
+
+def rows_of(client: Client, url: str) -> list[str]:
+    return re.findall(r'class="lead"><a href="([^"]+)"', client.get(url).content.decode())
+
+
+def queries_of(client: Client, url: str) -> int:
+    client.get(url)
+    with CaptureQueriesContext(connection) as queries:
+        assert client.get(url).status_code == 200
+    return len(queries)
+
+
+def test_clusters_come_in_pages_that_miss_and_repeat_none(client: Client, admin: User) -> None:
+    copies_of(make_cluster(project=make_project()), 109)
+    url = reverse("clusters:list")
+
+    pages = [rows_of(client, f"{url}?page={number}") for number in (1, 2, 3)]
+
+    assert [len(page) for page in pages] == [50, 50, 10]
+    assert len({row for page in pages for row in page}) == 110
+    assert pages[0] == rows_of(client, url)
+
+
+def test_users_come_in_pages_that_miss_and_repeat_none(client: Client, admin: User) -> None:
+    more_people(admin, 59)
+    url = reverse("tenants:users")
+
+    pages = [rows_of(client, f"{url}?page={number}") for number in (1, 2)]
+
+    assert [len(page) for page in pages] == [50, 10]
+    assert len({row for page in pages for row in page}) == 60
+
+
+def test_page_says_where_it_is_and_links_its_neighbours(client: Client, admin: User) -> None:
+    more_people(admin, 119)
+
+    page = client.get(reverse("tenants:users"), {"page": 2}).content.decode()
+
+    assert "51 to 100 of 120" in page
+    assert 'href="?page=1">Previous' in page and 'href="?page=3">Next' in page
+
+
+@pytest.mark.parametrize("number", ["", "0", "x", "99", "-1"])
+def test_page_that_does_not_exist_is_the_nearest(client: Client, admin: User, number: str) -> None:
+    response = client.get(reverse("tenants:users"), {"page": number})
+
+    assert response.status_code == 200
+    assert admin.email in response.content.decode()
+    assert "Pages of" not in response.content.decode()
+
+
+def test_pages_need_the_same_queries_for_many_rows(client: Client, admin: User) -> None:
+    cluster = make_cluster(project=make_project())
+    make_user("dora", Role.SUPPORT)
+    few = [queries_of(client, reverse(name)) for name in ("clusters:list", "tenants:users")]
+    copies_of(cluster, 70)
+    more_people(admin, 70)
+
+    many = [queries_of(client, reverse(name)) for name in ("clusters:list", "tenants:users")]
+
+    assert many == few
