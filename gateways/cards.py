@@ -135,6 +135,10 @@ def card_for_stream(gateway: PrivateCloudGateway, *, denied: str) -> GatewayCard
     return _cards([gateway], denied)[0]
 
 
+def cards_for_stream(gateways: QuerySet[PrivateCloudGateway], *, denied: str) -> list[GatewayCard]:
+    return _cards(gateways, denied)
+
+
 def _cards(
     gateways: Sequence[PrivateCloudGateway] | QuerySet[PrivateCloudGateway], denied: str
 ) -> list[GatewayCard]:

@@ -8,7 +8,7 @@ from django.template.loader import render_to_string
 from django.utils.html import format_html
 
 from clusters.models import Cluster
-from gateways.cards import card_for_stream
+from gateways.cards import card_for_stream, cards_for_stream
 from gateways.install import installation
 from gateways.models import GatewayQuerySet, PrivateCloudGateway
 from gateways.states import GatewayState
@@ -19,16 +19,18 @@ from palette_portal.tenants.permissions import Permission, can, reason_against
 
 
 class GatewayChannel:
-    """/streams/gateways/ for the list, /streams/gateways/?install=<uuid> for one installation page."""
+    """/streams/gateways/ for the list; ?install=<uuid> for an installation page, ?only=<uuid> for one card."""
 
     def open(
         self, user: User, path_arguments: Mapping[str, str], query: Mapping[str, str]
     ) -> Subscription | None:
-        install = query.get("install", "")
-        if user.tenant_id is None or not can(user, Permission.VIEW_GATEWAYS) or not _is_id_or_empty(install):
+        install, only = query.get("install", ""), query.get("only", "")
+        if user.tenant_id is None or not can(user, Permission.VIEW_GATEWAYS):
+            return None
+        if not _is_id_or_empty(install) or not _is_id_or_empty(only):
             return None
         denied = reason_against(user, Permission.MANAGE_GATEWAYS)
-        page = _Page(user.tenant_id, denied, install)
+        page = _Page(user.tenant_id, denied, install, only)
         return Subscription(
             tenant_id=user.tenant_id,
             subjects=None,
@@ -44,22 +46,29 @@ class _Page:
     tenant_id: UUID
     denied: str
     install: str
+    only: str
 
     def snapshot(self) -> list[Message]:
-        if self.install:
-            found = self._gateways().filter(pk=self.install)
-        else:
-            found = self._gateways().exclude(state=GatewayState.DELETED)
-        return [self._message(gateway) for gateway in found]
+        if not self._one:
+            return [self._all_cards()]
+        return [self._message(gateway) for gateway in self._gateways().filter(pk=self._one)]
 
     def log_after(self, number: int) -> list[Message]:
         return []
 
     def changed(self, change: Change) -> list[Message]:
         gateway = self._changed_gateway(change)
-        if gateway is None or (self.install and str(gateway.pk) != self.install):
+        if gateway is None or (self._one and str(gateway.pk) != self._one):
             return []
+        if change.subject_kind == "gateway" and not self._one:
+            # It may be new to the list, or gone from it.
+            return [self._all_cards()]
         return [self._message(gateway)]
+
+    @property
+    def _one(self) -> str:
+        """The only gateway that the page shows; empty on the list."""
+        return self.install or self.only
 
     def _changed_gateway(self, change: Change) -> PrivateCloudGateway | None:
         if change.subject_kind == "gateway":
@@ -76,6 +85,11 @@ class _Page:
 
     def _message(self, gateway: PrivateCloudGateway) -> Message:
         html = self._arrival(gateway) if self.install else self._card(gateway)
+        return Message(event="patch", html=html, id=None)
+
+    def _all_cards(self) -> Message:
+        cards = cards_for_stream(self._gateways().present(), denied=self.denied)
+        html = render_to_string("gateways/_gateway_cards.html", {"cards": cards, "oob": True})
         return Message(event="patch", html=html, id=None)
 
     def _arrival(self, gateway: PrivateCloudGateway) -> str:

@@ -18,7 +18,7 @@ from django.utils.crypto import salted_hmac
 
 from gateways.models import PairingCode, PrivateCloudGateway
 from gateways.states import GatewayState, check_pairable
-from palette_portal.orchestration.actions import record_event
+from palette_portal.orchestration.actions import announce_subject, record_event
 from palette_portal.orchestration.models import Severity
 from palette_portal.tenants import audit
 from palette_portal.tenants.models import Tenant, User
@@ -60,6 +60,7 @@ def create_gateway(*, tenant: Tenant, by: User) -> tuple[PrivateCloudGateway, st
     gateway = PrivateCloudGateway.objects.create(tenant=tenant, created_by=by)
     code = _issue_code(gateway)
     _audit(gateway, by, "create")
+    announce_subject(gateway.subject)
     return gateway, code
 
 

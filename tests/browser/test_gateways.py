@@ -137,6 +137,17 @@ def test_list_updates_a_widget_live(page: Page, portal: str, admin: User) -> Non
     expect(page.get_by_role("link", name="Configure")).to_have_count(0)
 
 
+def test_list_shows_a_gateway_that_somebody_else_creates(page: Page, portal: str, admin: User) -> None:
+    sign_in(page, portal, admin)
+    page.goto(f"{portal}/gateways/")
+    expect(page.get_by_text("No gateway yet")).to_be_visible()
+
+    create_gateway(tenant=admin.tenant, by=admin)
+
+    expect(page.get_by_text("Waiting for the installer VM")).to_be_visible()
+    expect(page.get_by_text("No gateway yet")).to_have_count(0)
+
+
 def test_whole_widget_leads_to_cluster_details(
     page: Page, portal: str, cluster: Cluster, admin: User
 ) -> None:

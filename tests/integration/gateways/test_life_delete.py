@@ -108,6 +108,16 @@ def test_deleted_gateway_vanishes_from_open_lists(admin: User) -> None:
 
     (message,) = subscription.changed(Change(gateway.tenant_id, "gateway", gateway.pk))
 
+    assert 'id="gateway-cards" hx-swap-oob="true"' in message.html
+    assert str(gateway.pk) not in message.html
+
+
+def test_deleted_gateway_vanishes_from_its_own_open_page(admin: User) -> None:
+    gateway = make_gateway(state=GatewayState.DELETED)
+    subscription = GatewayChannel().open(admin, {}, {"only": str(gateway.pk)})
+
+    (message,) = subscription.changed(Change(gateway.tenant_id, "gateway", gateway.pk))
+
     assert message.html == f'<article id="gateway-{gateway.pk}" hx-swap-oob="delete"></article>'
 
 
