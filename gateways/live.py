@@ -19,7 +19,7 @@ from palette_portal.tenants.permissions import Permission, can, reason_against
 
 
 class GatewayChannel:
-    """/streams/gateways/ for the list; ?install=<uuid> for an installation page, ?only=<uuid> for one card."""
+    """/streams/gateways/ for the list; ?install=ID for an installation page, ?only=ID for one widget."""
 
     def open(
         self, user: User, path_arguments: Mapping[str, str], query: Mapping[str, str]
