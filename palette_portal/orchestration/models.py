@@ -40,10 +40,6 @@ class OperationQuerySet(models.QuerySet["Operation"]):
     def active(self) -> Self:
         return self.filter(state__in=ACTIVE_OPERATION)
 
-    def latest_of(self, subject: Subject) -> "Operation | None":
-        """The one that a page shows: the running one, else the last."""
-        return self.of(subject).order_by("-created_at").first()
-
 
 class Operation(models.Model):
     """One wish of one person, made true by steps. At most one is active for a subject."""
@@ -106,10 +102,6 @@ class Operation(models.Model):
 class StepQuerySet(models.QuerySet["Step"]):
     def of(self, subject: Subject) -> Self:
         return self.filter(operation__subject_kind=subject.kind, operation__subject_id=subject.id)
-
-    def for_page(self) -> Self:
-        """In the order in which they were planned, machines' steps together."""
-        return self.select_related("operation").order_by("position")
 
     def open(self) -> Self:
         return self.exclude(state__in=ENDED_STEP)

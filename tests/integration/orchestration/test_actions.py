@@ -46,7 +46,7 @@ def test_operation_starts_with_its_first_steps_ready_and_rung():
     operation = start(spec("a"), spec("b", "a"))
 
     assert operation.state == OperationState.RUNNING
-    assert [step.state for step in operation.steps.for_page()] == [StepState.READY, StepState.PENDING]
+    assert [step.state for step in operation.steps.all()] == [StepState.READY, StepState.PENDING]
     assert OrmQ.objects.count() == 1
 
 
@@ -73,7 +73,7 @@ def test_next_operation_may_start_when_the_last_has_ended():
 
     second = start(spec("a"), subject=subject)
 
-    assert Operation.objects.latest_of(subject) == second
+    assert Operation.objects.of(subject).first() == second
 
 
 def test_operation_rolled_back_rings_nobody():
@@ -164,23 +164,6 @@ def test_step_of_a_dead_worker_in_a_cancelled_operation_is_ended_not_repeated():
     assert run_due_steps() == 0
     assert cancel_abandoned_steps() == 1
     assert step_of(operation, "a").state == StepState.CANCELLED
-
-
-def test_following_operation_waits_for_steps_of_the_cancelled_one():
-    subject = make_subject()
-    first = start(spec("a"), subject=subject)
-    claim = claim_step(step_of(first, "a").pk)
-    cancel_operation(first, by=None)
-    follow = "palette_portal.orchestration.handover.ensure_earlier_steps_ended"
-    second = start(spec("wait"), spec("undo", "wait"), subject=subject)
-    second.steps.filter(key="wait").update(function=follow)
-
-    run_due_steps()
-    assert step_of(second, "wait").state == StepState.WAITING
-    assert "Make a" in step_of(second, "wait").message
-    claim.write(state=StepState.CANCELLED, lease_until=None)
-
-    assert run_to_end(second).state == OperationState.SUCCEEDED
 
 
 def test_retry_now_makes_a_step_due_at_once(amelia):

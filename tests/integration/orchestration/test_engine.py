@@ -221,7 +221,7 @@ def test_step_adds_steps():
 
     assert called() == ["a", "b1", "b2"]
     assert operation.state == OperationState.SUCCEEDED
-    assert [step.position for step in operation.steps.for_page()] == [0, 1, 2]
+    assert [step.position for step in operation.steps.all()] == [0, 1, 2]
 
 
 def test_step_adding_a_step_with_unknown_dependency_fails():

@@ -30,7 +30,7 @@ def provision(stage: Stage, *, nodes: int = 1, **changes: Any) -> None:
 
 def follow_latest(stage: Stage) -> Operation:
     """The stage goes on with the newest operation on its cluster."""
-    latest = Operation.objects.latest_of(stage.cluster.subject)
+    latest = Operation.objects.of(stage.cluster.subject).first()
     assert latest is not None
     stage.operation = latest
     return latest
