@@ -24,6 +24,7 @@ from ippools.actions import (
     PoolUnavailable,
     check_can_serve,
     check_pool,
+    find_pool_of,
     free_count,
     needed_addresses,
 )
@@ -196,6 +197,12 @@ class AddressesForm(WizardForm):
         endpoint = self.cleaned_data["control_plane_endpoint"]
         if not (is_ip_address(endpoint) or is_host_name(endpoint)):
             self.add_error("control_plane_endpoint", f"“{endpoint}” is neither an IP address nor a DNS name.")
+        elif is_ip_address(endpoint) and (pool := find_pool_of(endpoint, gateway=self.gateway)):
+            self.add_error(
+                "control_plane_endpoint",
+                f"{endpoint} is in the IP pool {pool.name}, which may give it to another machine. "
+                "Choose an address outside, or exclude it from the pool first.",
+            )
 
     def _check_new_pool(self) -> None:
         try:

@@ -16,7 +16,7 @@ from ippools.actions.claims import (
 )
 from ippools.actions.pools import PoolInUse, create_pool, delete_pool, edit_pool, exclude_addresses
 from ippools.actions.room import check_can_serve, check_has_room, free_count, needed_addresses
-from ippools.actions.validation import InvalidPool, PoolValues, check_pool
+from ippools.actions.validation import InvalidPool, PoolValues, check_pool, find_pool_of
 
 __all__ = [
     "InvalidPool",
@@ -35,6 +35,7 @@ __all__ = [
     "delete_pool",
     "edit_pool",
     "exclude_addresses",
+    "find_pool_of",
     "free_count",
     "needed_addresses",
     "release_address",

@@ -57,6 +57,12 @@ def check_pool(
     return addresses
 
 
+def find_pool_of(address: str, *, gateway: PrivateCloudGateway) -> IPPool | None:
+    """The pool that may give this address to a machine in a network that the gateway may use."""
+    pools = IPPool.objects.filter(_may_share_a_network(gateway))
+    return next((pool for pool in pools if address in pool.addresses), None)
+
+
 def _parse_addresses(values: PoolValues) -> AddressRange:
     for name in ["subnet"] if values.is_subnet else ["start", "end"]:
         _parse(name, getattr(values, name), subnet=values.is_subnet)

@@ -210,6 +210,27 @@ def test_addresses_dhcp_takes_an_endpoint(walk: Walk, endpoint: str) -> None:
     assert f"{endpoint}:6443" in text_of(walk.get("summary"))
 
 
+@pytest.mark.parametrize("vcenter_server", ["", "the same"], ids=["own pool", "pool on the same vCenter"])
+def test_addresses_dhcp_endpoint_in_a_pool_is_refused(walk: Walk, vcenter_server: str) -> None:
+    gateway = make_gateway(vcenter_server=walk.lab.server) if vcenter_server else walk.gateway
+    make_pool(gateway, name="rack-7", start="10.10.183.50", end="10.10.183.70")
+    walk.to_addresses()
+
+    response = walk.post("addresses", {**DHCP, "control_plane_endpoint": "10.10.183.60"})
+
+    assert response.status_code == 422
+    assert "10.10.183.60 is in the IP pool rack-7" in errors_of(response)["control_plane_endpoint"]
+
+
+@pytest.mark.parametrize("endpoint", ["10.10.183.71", "10.10.183.61", "fd00::60", "rack-7.acme.test"])
+def test_addresses_dhcp_endpoint_that_no_pool_gives_away_is_taken(walk: Walk, endpoint: str) -> None:
+    make_pool(walk.gateway, start="10.10.183.50", end="10.10.183.70", excluded=["10.10.183.61"])
+    make_pool(make_gateway(vcenter_server="elsewhere.acme.test"), start="10.10.183.71", end="10.10.183.79")
+    walk.to_addresses()
+
+    walk.accept("addresses", {**DHCP, "control_plane_endpoint": endpoint})
+
+
 def test_addresses_dhcp_says_what_it_needs(walk: Walk) -> None:
     walk.to_addresses()
 
