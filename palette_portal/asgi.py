@@ -3,6 +3,7 @@
 Through Django's own ASGI handler every open stream would hold a thread and a database connection.
 """
 
+import gc
 import os
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, cast
@@ -29,6 +30,10 @@ streams = LiveStreams(
         ("streams/clusters/<uuid:cluster_id>/", ClusterChannel()),
     ]
 )
+
+# What is loaded now stays for ever; otherwise every full collection walks it while all streams wait.
+gc.collect()
+gc.freeze()
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
