@@ -30,7 +30,7 @@ PAGES = 200
 # A session may have 20 streams.
 SESSIONS = 20
 # After these the web process has all its threads, which do not grow with the number of pages.
-WARM_UP = 20
+WARM_UP = 60
 CHANGES = 100
 PAUSE_SECONDS = 0.1
 TICK = re.compile(rb"tick-(\d+)\.")
