@@ -11,6 +11,7 @@ from typing import Any
 from django.db import transaction
 
 from gateways.models import ConfigureDraft, PrivateCloudGateway
+from palette_portal.tenants import audit
 from palette_portal.tenants.models import User
 from palette_portal.vsphere.session import Credentials
 
@@ -61,7 +62,7 @@ def save_complete(
     for later, reason in (reopen or {}).items():
         if later in draft.pages:
             draft.pages[later]["open"] = reason
-    return _save(draft, by, columns)
+    return _save(draft, page, by, columns)
 
 
 @transaction.atomic
@@ -75,7 +76,7 @@ def save_unfinished(
     if is_complete(draft, page) and unchanged and not columns:
         return draft
     draft.pages[page] = {"values": {**known, **values}, "open": open_reason(draft, page) or NOT_CHECKED}
-    return _save(draft, by, columns)
+    return _save(draft, page, by, columns)
 
 
 @transaction.atomic
@@ -122,12 +123,26 @@ def _is_same(known: Any, typed: Any) -> bool:
 
 def _locked(gateway: PrivateCloudGateway) -> ConfigureDraft:
     ConfigureDraft.objects.get_or_create(gateway=gateway)
-    return ConfigureDraft.objects.select_for_update().get(gateway=gateway)
+    return (
+        ConfigureDraft.objects.select_for_update(of=("self",))
+        .select_related("gateway__tenant")
+        .get(gateway=gateway)
+    )
 
 
-def _save(draft: ConfigureDraft, by: User, columns: Mapping[str, Any]) -> ConfigureDraft:
+def _save(draft: ConfigureDraft, page: str, by: User, columns: Mapping[str, Any]) -> ConfigureDraft:
     for name, value in columns.items():
         setattr(draft, name, value)
     draft.updated_by = by
     draft.save()
+    gateway = draft.gateway
+    audit.record(
+        by=by,
+        action="save-draft",
+        obj_kind="gateway",
+        obj_id=gateway.pk,
+        obj_name=gateway.display_name,
+        tenant=gateway.tenant,
+        page=page,
+    )
     return draft

@@ -3,6 +3,7 @@ from django.urls import reverse
 from clusters.models import Cluster
 from gateways.models import CloudAccount
 from ippools.models import IPPool
+from palette_portal.tenants.models import AuditRow
 from tests.integration.gateways.configure.walk import POOL, Walk, errors_of, text_of
 
 
@@ -27,3 +28,10 @@ def test_wizard_every_page_in_order(walk: Walk) -> None:
     assert IPPool.objects.get(gateway=walk.gateway).name == "gateway-pool"
     account = CloudAccount.objects.get(gateway=walk.gateway)
     assert account.is_default and account.password == walk.lab.password
+
+
+def test_saved_page_is_in_the_audit_log_without_its_values(walk: Walk) -> None:
+    walk.to_placement()
+
+    row = AuditRow.objects.get(action="save-draft")
+    assert (row.object_id, row.detail) == (str(walk.gateway.pk), {"page": "vcenter"})
