@@ -87,7 +87,7 @@ def node_spec(machine: Machine, *, mac_address: str) -> NodeSpec:
 def _role(machine: Machine) -> NodeRole:
     if machine.pool.role == PoolRole.WORKER:
         return NodeRole.WORKER
-    return NodeRole.FIRST_CONTROL_PLANE if machine.index == 1 else NodeRole.CONTROL_PLANE
+    return NodeRole.FIRST_CONTROL_PLANE if machine.is_first else NodeRole.CONTROL_PLANE
 
 
 def _static_address(machine: Machine) -> StaticAddress | None:

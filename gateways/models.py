@@ -21,6 +21,7 @@ class GatewayRelease(models.Model):
     version = models.CharField(max_length=32, unique=True)
     kubernetes_version = models.CharField(max_length=32)
     image_template = models.CharField(max_length=80)
+    os_image = models.CharField(max_length=80, default="Ubuntu 22.04")
     notes = models.TextField(blank=True)
     published_at = models.DateTimeField(default=timezone.now)
 
@@ -52,6 +53,12 @@ class PrivateCloudGateway(models.Model):
     error = models.TextField(blank=True)
     size = models.PositiveSmallIntegerField(default=1)
     release = models.ForeignKey(GatewayRelease, null=True, blank=True, on_delete=models.PROTECT)
+    # Given while nodes are replaced, upwards or back; the release changes when all are.
+    upgrading_to = models.ForeignKey(
+        GatewayRelease, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    # The portal's own: its workers reach the vCenter servers directly, so it has no machines.
+    is_system = models.BooleanField(default=False)
     vcenter_server = models.CharField(max_length=255, blank=True)
 
     registered_at = models.DateTimeField(null=True, blank=True)
@@ -84,6 +91,11 @@ class PrivateCloudGateway(models.Model):
                 name="gateway_name_unique_in_tenant",
             ),
             models.CheckConstraint(condition=Q(size__in=[1, 3]), name="gateway_size_1_or_3"),
+            models.UniqueConstraint(
+                fields=["tenant"],
+                condition=Q(is_system=True) & ~Q(state=GatewayState.DELETED),
+                name="gateway_one_system_per_tenant",
+            ),
             models.CheckConstraint(
                 condition=Q(registered_at=None, installer_token_hash="")
                 | (Q(registered_at__isnull=False) & ~Q(installer_token_hash="")),

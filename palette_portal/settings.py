@@ -58,6 +58,7 @@ INSTALLED_APPS = [
     "gateways",
     "ippools",
     "clusters",
+    "clusters.profiles",
 ]
 
 MIDDLEWARE = [

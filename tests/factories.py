@@ -156,6 +156,13 @@ def make_machine_pool(cluster: Cluster | None = None, **fields: Any) -> MachineP
 
 def make_machine(pool: MachinePool | None = None, **fields: Any) -> Machine:
     pool = pool or make_machine_pool()
-    values = {"index": 1, "placement": pool.placements.first(), **fields}
+    values = {
+        "index": 1,
+        "placement": pool.placements.first(),
+        "is_first": pool.role == PoolRole.CONTROL_PLANE and fields.get("index", 1) == 1,
+        "kubernetes_version": pool.cluster.kubernetes_version,
+        "image_template": pool.cluster.image_template,
+        **fields,
+    }
     name = f"{pool.cluster.name}-cp-{values['index']}"
     return Machine.objects.create(cluster=pool.cluster, pool=pool, **{"name": name, **values})

@@ -160,6 +160,9 @@ def _create_pool(cluster: Cluster, request: PoolRequest) -> list[Machine]:
             placement=placements[(index - 1) % len(placements)],
             index=index,
             name=machine_name(cluster.name, pool=short, index=index),
+            is_first=request.role == PoolRole.CONTROL_PLANE and index == 1,
+            kubernetes_version=cluster.kubernetes_version,
+            image_template=cluster.image_template,
         )
         for index in range(1, request.size + 1)
     ]

@@ -33,13 +33,15 @@ class Permission(Enum):
     DELETE_CLUSTERS = "delete clusters"
     FORCE_DELETE_CLUSTERS = "force the deletion of clusters"
     DOWNLOAD_KUBECONFIG = "download kubeconfig files"
+    VIEW_CLUSTER_PROFILES = "see cluster profiles"
+    MANAGE_CLUSTER_PROFILES = "manage cluster profiles"
     VIEW_EVENTS = "see events"
     VIEW_AUDIT = "see the audit log"
     MANAGE_USERS = "manage users"
     MANAGE_PROJECTS = "manage projects"
 
 
-_VIEWER = frozenset({Permission.VIEW_CLUSTERS, Permission.VIEW_EVENTS})
+_VIEWER = frozenset({Permission.VIEW_CLUSTERS, Permission.VIEW_CLUSTER_PROFILES, Permission.VIEW_EVENTS})
 _EDITOR = _VIEWER | {
     Permission.VIEW_IP_POOLS,
     Permission.VIEW_CLOUD_ACCOUNTS,
@@ -58,7 +60,12 @@ _SUPPORT = _VIEWER | {
 PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.TENANT_ADMIN: frozenset(Permission),
     Role.PROJECT_ADMIN: _EDITOR
-    | {Permission.MANAGE_CLOUD_ACCOUNTS, Permission.FORCE_DELETE_CLUSTERS, Permission.VIEW_AUDIT},
+    | {
+        Permission.MANAGE_CLOUD_ACCOUNTS,
+        Permission.MANAGE_CLUSTER_PROFILES,
+        Permission.FORCE_DELETE_CLUSTERS,
+        Permission.VIEW_AUDIT,
+    },
     Role.PROJECT_EDITOR: _EDITOR,
     Role.PROJECT_VIEWER: _VIEWER,
     Role.SUPPORT: _SUPPORT,

@@ -5,9 +5,9 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from clusters.states import ClusterHealth, ClusterState, MachineState
+from clusters.profiles.models import LayerKind, ProfileVersion
+from clusters.states import ClusterHealth, ClusterState
 from gateways.models import CloudAccount, PrivateCloudGateway
-from ippools.models import IPPool
 from palette_portal.encryption import EncryptedTextField
 from palette_portal.orchestration.steps import Subject
 from palette_portal.tenants.models import Project, Tenant, User
@@ -56,14 +56,28 @@ class Cluster(models.Model):
     name = models.CharField(max_length=63)
     state = models.CharField(max_length=16, choices=ClusterState, default=ClusterState.PENDING)
     health = models.CharField(max_length=16, choices=ClusterHealth, default=ClusterHealth.UNKNOWN)
+    # Why it is not Healthy, as sentences for people.
+    health_problems = ArrayField(models.TextField(), default=list, blank=True)
+    description = models.TextField(blank=True)
+    # "key" or "key:value"; put on the virtual machines as well.
+    tags = ArrayField(models.CharField(max_length=128), default=list, blank=True)
+    profile_version = models.ForeignKey(
+        ProfileVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="clusters"
+    )
 
     kubernetes_version = models.CharField(max_length=32)
     image_template = models.CharField(max_length=80)
     image_folder = models.CharField(max_length=255, default="spectro-templates")
+    # Where the image comes from when the folder lacks the template; empty = somebody has to put it there.
+    image_url = models.URLField(max_length=500, blank=True)
     datacenter_moid = models.CharField(max_length=64)
     datacenter_name = models.CharField(max_length=255)
     folder_moid = models.CharField(max_length=64)
     folder_name = models.CharField(max_length=255)
+    # With a folder of the cluster's own in that one; its moid once the portal has made it.
+    has_own_folder = models.BooleanField(default=False)
+    own_folder_moid = models.CharField(max_length=64, blank=True)
+    search_domain = models.CharField(max_length=253, blank=True)
     ssh_keys = ArrayField(models.TextField(), default=list, blank=True)
     ntp_servers = ArrayField(models.CharField(max_length=255), default=list, blank=True)
     address_allocation = models.CharField(max_length=8, choices=AddressAllocation)
@@ -71,10 +85,13 @@ class Cluster(models.Model):
     endpoint_host = models.CharField(max_length=255, blank=True)
     pod_cidr = models.CharField(max_length=43)
     service_cidr = models.CharField(max_length=43)
+    # Replace a worker that stays unhealthy without being asked.
+    repairs_itself = models.BooleanField(default=False)
 
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
     running_at = models.DateTimeField(null=True, blank=True)
+    deleting_at = models.DateTimeField(null=True, blank=True)
     deleted_at = models.DateTimeField(null=True, blank=True)
 
     objects = ClusterQuerySet.as_manager()
@@ -136,114 +153,30 @@ class ClusterSecrets(models.Model):
     admin_kubeconfig = EncryptedTextField()
     bootstrap_token = EncryptedTextField()
     certificates_expire_at = models.DateTimeField()
+    # JSON: the values given for the profile's variables, masked ones among them.
+    variables = EncryptedTextField(blank=True)
 
     def __str__(self) -> str:
         return f"secrets of {self.cluster_id}"
 
 
-class PoolRole(models.TextChoices):
-    CONTROL_PLANE = "control-plane", "Master Pool"
-    WORKER = "worker", "Worker Pool"
+class ClusterLayer(models.Model):
+    """One pack as this cluster has it; its values still name variables, whose values are secrets."""
 
-
-class MachinePool(models.Model):
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    cluster = models.ForeignKey(Cluster, on_delete=models.CASCADE, related_name="machine_pools")
-    name = models.CharField(max_length=63)
-    role = models.CharField(max_length=16, choices=PoolRole)
-    size = models.PositiveSmallIntegerField()
-    num_cpus = models.PositiveSmallIntegerField()
-    memory_mib = models.PositiveIntegerField()
-    disk_gib = models.PositiveIntegerField()
-    ip_pool = models.ForeignKey(
-        IPPool, null=True, blank=True, on_delete=models.PROTECT, related_name="machine_pools"
-    )
+    cluster = models.ForeignKey(Cluster, on_delete=models.CASCADE, related_name="layers")
+    kind = models.CharField(max_length=16, choices=LayerKind)
+    position = models.PositiveSmallIntegerField()
+    pack = models.CharField(max_length=63)
+    pack_version = models.CharField(max_length=32)
+    values = models.TextField(blank=True)
+    applied_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        ordering = ["role", "name"]
+        ordering = ["position"]
         constraints = [
-            models.UniqueConstraint(fields=["cluster", "name"], name="machine_pool_name_unique_in_cluster"),
-            models.UniqueConstraint(
-                fields=["cluster"],
-                condition=Q(role=PoolRole.CONTROL_PLANE),
-                name="machine_pool_one_control_plane",
-            ),
-            models.CheckConstraint(
-                condition=Q(role=PoolRole.WORKER) | Q(size__in=[1, 3, 5]),
-                name="machine_pool_control_plane_1_3_5",
-            ),
+            models.UniqueConstraint(fields=["cluster", "position"], name="cluster_layer_position_unique"),
+            models.UniqueConstraint(fields=["cluster", "pack"], name="cluster_layer_pack_once"),
         ]
 
     def __str__(self) -> str:
-        return self.name
-
-
-class Placement(models.Model):
-    """Where machines of a pool go: one compute cluster with its resource pool, datastore and network."""
-
-    pool = models.ForeignKey(MachinePool, on_delete=models.CASCADE, related_name="placements")
-    zone = models.CharField(max_length=80, blank=True)
-    compute_cluster_moid = models.CharField(max_length=64)
-    compute_cluster_name = models.CharField(max_length=255)
-    resource_pool_moid = models.CharField(max_length=64)
-    resource_pool_name = models.CharField(max_length=255)
-    datastore_moid = models.CharField(max_length=64)
-    datastore_name = models.CharField(max_length=255)
-    network_moid = models.CharField(max_length=64)
-    network_name = models.CharField(max_length=255)
-
-    class Meta:
-        ordering = ["pk"]
-
-    def __str__(self) -> str:
-        return f"{self.compute_cluster_name} / {self.datastore_name}"
-
-
-class MachineQuerySet(models.QuerySet["Machine"]):
-    def present(self) -> "MachineQuerySet":
-        return self.exclude(state=MachineState.DELETED)
-
-
-class Machine(models.Model):
-    """One virtual machine of ours. The id is given to vCenter as the VM's instance UUID."""
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    cluster = models.ForeignKey(Cluster, on_delete=models.CASCADE, related_name="machines")
-    pool = models.ForeignKey(MachinePool, on_delete=models.PROTECT, related_name="machines")
-    placement = models.ForeignKey(Placement, on_delete=models.PROTECT, related_name="+")
-    index = models.PositiveSmallIntegerField()
-    name = models.CharField(max_length=80)
-    state = models.CharField(max_length=16, choices=MachineState, default=MachineState.PENDING)
-    moid = models.CharField(max_length=64, blank=True)
-    bios_uuid = models.CharField(max_length=36, blank=True)
-    mac_address = models.CharField(max_length=17, blank=True)
-    host_name = models.CharField(max_length=255, blank=True)
-    ip_address = models.GenericIPAddressField(null=True, blank=True)
-    kubelet_version = models.CharField(max_length=32, blank=True)
-    report_token_hash = models.CharField(max_length=64, blank=True)
-    # The furthest phase the node reported, its words and when; see clusters/api.py.
-    phase = models.CharField(max_length=24, blank=True)
-    phase_message = models.TextField(blank=True)
-    last_report_at = models.DateTimeField(null=True, blank=True)
-    created_at = models.DateTimeField(default=timezone.now)
-    running_at = models.DateTimeField(null=True, blank=True)
-
-    objects = MachineQuerySet.as_manager()
-
-    class Meta:
-        ordering = ["pool", "index"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["pool", "index"],
-                condition=~Q(state=MachineState.DELETED),
-                name="machine_index_unique_in_pool",
-            )
-        ]
-
-    def __str__(self) -> str:
-        return self.name
-
-    @property
-    def wake_reference(self) -> str:
-        """What a waiting step names so that a report of this machine's node wakes it."""
-        return f"machine:{self.id}"
+        return f"{self.pack} {self.pack_version}"
