@@ -5,9 +5,11 @@ from clusters.models.clusters import (
     ClusterPurpose,
     ClusterQuerySet,
     ClusterSecrets,
+    Leftover,
 )
 from clusters.models.instructions import InstructionKind, InstructionState, NodeInstruction
 from clusters.models.machines import Machine, MachinePool, Placement, PoolRole, RollingUpdate
+from clusters.models.pages import DeployDraft, SavedView
 
 __all__ = [
     "AddressAllocation",
@@ -16,12 +18,15 @@ __all__ = [
     "ClusterPurpose",
     "ClusterQuerySet",
     "ClusterSecrets",
+    "DeployDraft",
     "InstructionKind",
     "InstructionState",
+    "Leftover",
     "Machine",
     "MachinePool",
     "NodeInstruction",
     "Placement",
     "PoolRole",
     "RollingUpdate",
+    "SavedView",
 ]

@@ -180,3 +180,24 @@ class ClusterLayer(models.Model):
 
     def __str__(self) -> str:
         return f"{self.pack} {self.pack_version}"
+
+
+class Leftover(models.Model):
+    """Something that a forced deletion left on vCenter, or an address kept back because of it."""
+
+    cluster = models.ForeignKey(Cluster, on_delete=models.CASCADE, related_name="leftovers")
+    kind = models.CharField(max_length=16)
+    name = models.CharField(max_length=255)
+    moid = models.CharField(max_length=64, blank=True)
+    path = models.CharField(max_length=500, blank=True)
+    # Of a virtual machine: how it is found again whatever it is called by then.
+    instance_uuid = models.UUIDField(null=True, blank=True)
+    noted_at = models.DateTimeField(default=timezone.now)
+    checked_at = models.DateTimeField(null=True, blank=True)
+    gone_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["kind", "name"]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
