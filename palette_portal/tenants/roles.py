@@ -48,7 +48,6 @@ _EDITOR = _VIEWER | {
     Permission.DEPLOY_CLUSTERS,
     Permission.EDIT_CLUSTERS,
     Permission.DELETE_CLUSTERS,
-    Permission.DOWNLOAD_KUBECONFIG,
 }
 _SUPPORT = _VIEWER | {
     Permission.VIEW_GATEWAYS,
@@ -61,6 +60,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.TENANT_ADMIN: frozenset(Permission),
     Role.PROJECT_ADMIN: _EDITOR
     | {
+        Permission.DOWNLOAD_KUBECONFIG,
         Permission.MANAGE_CLOUD_ACCOUNTS,
         Permission.MANAGE_CLUSTER_PROFILES,
         Permission.FORCE_DELETE_CLUSTERS,

@@ -16,18 +16,24 @@ from palette_portal.tenants.permissions import (
 from palette_portal.tenants.roles import PROJECT_ROLES, TENANT_ROLES
 
 # Written by hand, as the product promises it; the code's table is not asked.
-READ_ONLY = {"VIEW_CLUSTERS", "VIEW_EVENTS"}
+READ_ONLY = {"VIEW_CLUSTERS", "VIEW_CLUSTER_PROFILES", "VIEW_EVENTS"}
 DEPLOYERS = READ_ONLY | {
     "VIEW_IP_POOLS",
     "VIEW_CLOUD_ACCOUNTS",
     "DEPLOY_CLUSTERS",
     "EDIT_CLUSTERS",
     "DELETE_CLUSTERS",
-    "DOWNLOAD_KUBECONFIG",
 }
 PROMISED = {
     Role.TENANT_ADMIN: {permission.name for permission in Permission},
-    Role.PROJECT_ADMIN: DEPLOYERS | {"MANAGE_CLOUD_ACCOUNTS", "FORCE_DELETE_CLUSTERS", "VIEW_AUDIT"},
+    Role.PROJECT_ADMIN: DEPLOYERS
+    | {
+        "DOWNLOAD_KUBECONFIG",
+        "FORCE_DELETE_CLUSTERS",
+        "MANAGE_CLOUD_ACCOUNTS",
+        "MANAGE_CLUSTER_PROFILES",
+        "VIEW_AUDIT",
+    },
     Role.PROJECT_EDITOR: DEPLOYERS,
     Role.PROJECT_VIEWER: READ_ONLY,
     Role.SUPPORT: READ_ONLY | {"VIEW_GATEWAYS", "VIEW_IP_POOLS", "VIEW_CLOUD_ACCOUNTS", "VIEW_AUDIT"},
