@@ -182,6 +182,20 @@ class ClusterLayer(models.Model):
         return f"{self.pack} {self.pack_version}"
 
 
+class ClusterLoad(models.Model):
+    """What pods ask for and nodes have, as a control plane node last reported it."""
+
+    cluster = models.OneToOneField(Cluster, on_delete=models.CASCADE, related_name="load")
+    reported_at = models.DateTimeField()
+    # Each: name, cpu_milli, memory_mib, requested_cpu_milli, requested_memory_mib.
+    nodes = models.JSONField(default=list, blank=True)
+    # Pods that no node has room for, each: name, cpu_milli, memory_mib.
+    pending = models.JSONField(default=list, blank=True)
+
+    def __str__(self) -> str:
+        return f"load of {self.cluster_id}"
+
+
 class Leftover(models.Model):
     """Something that a forced deletion left on vCenter, or an address kept back because of it."""
 

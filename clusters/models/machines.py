@@ -53,6 +53,8 @@ class MachinePool(models.Model):
     # How many machines more and fewer than the size there may be while machines are replaced.
     surge = models.PositiveSmallIntegerField(default=1)
     unavailable = models.PositiveSmallIntegerField(default=0)
+    # The autoscaler's last decision, for its pauses.
+    scaled_at = models.DateTimeField(null=True, blank=True)
     # Counts what the machines are made of: one of an older generation is replaced.
     generation = models.PositiveIntegerField(default=1)
     ip_pool = models.ForeignKey(
@@ -144,6 +146,13 @@ class Machine(models.Model):
     phase = models.CharField(max_length=24, blank=True)
     phase_message = models.TextField(blank=True)
     last_report_at = models.DateTimeField(null=True, blank=True)
+    # What vCenter says while the node should run: see clusters/actions/observations.py.
+    power_state = models.CharField(max_length=16, blank=True)
+    missing_since = models.DateTimeField(null=True, blank=True)
+    # What somebody changed there by hand, as a sentence.
+    drift = models.TextField(blank=True)
+    # Of a worker in a pool that scales itself: used less than half since then.
+    idle_since = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     running_at = models.DateTimeField(null=True, blank=True)
 
