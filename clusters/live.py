@@ -14,30 +14,32 @@ from clusters.details import (
     progress_of_cluster,
     summary_context,
 )
+from clusters.menus import actions_context
 from clusters.models import Cluster
-from clusters.views.loading import reason_against_change
+from clusters.views.loading import Rights, rights_of
 from palette_portal.orchestration.changes import Change
-from palette_portal.orchestration.models import Event, Step
+from palette_portal.orchestration.models import Event, Step, StepState
 from palette_portal.orchestration.progress import ShownStep
 from palette_portal.orchestration.stream import Message, Subscription
 from palette_portal.tenants.models import User
 
-_TABS = ("overview", "nodes", "events")
+_TABS = ("overview", "nodes", "events", "settings")
 _MACHINES = {"overview": "clusters/_node_list.html", "nodes": "clusters/_node_table.html"}
 
 
 class ClusterChannel:
-    """/streams/clusters/<uuid>/?tab=overview|nodes|events&severity=&q="""
+    """/streams/clusters/<uuid>/?tab=overview|nodes|events|settings&severity=&q="""
 
     def open(
         self, user: User, path_arguments: Mapping[str, str], query: Mapping[str, str]
     ) -> Subscription | None:
-        cluster = Cluster.objects.visible_to(user).filter(pk=UUID(path_arguments["cluster_id"])).first()
+        cluster_id = UUID(path_arguments["cluster_id"])
+        cluster = Cluster.objects.visible_to(user).select_related("project").filter(pk=cluster_id).first()
         if cluster is None:
             return None
         tab = query.get("tab", "")
         tab = tab if tab in _TABS else "overview"
-        page = _Page(cluster.pk, tab, EventFilter.from_query(query), reason_against_change(user, cluster))
+        page = _Page(cluster.pk, tab, EventFilter.from_query(query), rights_of(user, cluster))
         return Subscription(
             tenant_id=cluster.tenant_id,
             subjects=frozenset({("cluster", cluster.pk)}),
@@ -53,16 +55,16 @@ class _Page:
     cluster_id: UUID
     tab: str
     filter: EventFilter
-    retry_denied: str
+    rights: Rights
 
     def snapshot(self) -> list[Message]:
         cluster = self._cluster()
-        messages = [_patch("clusters/_cluster_state.html", head_context(cluster))]
+        messages = [_patch("clusters/_cluster_state.html", head_context(cluster)), self._actions(cluster)]
         if self.tab == "overview":
             context = {
                 "cluster": cluster,
                 "progress": progress_of_cluster(cluster),
-                "retry_denied": self.retry_denied,
+                "retry_denied": self.rights.change,
             }
             messages += [_patch("clusters/_steps.html", context), _summary(cluster)]
         return [*messages, *self._machines(cluster)]
@@ -83,8 +85,10 @@ class _Page:
         messages = [_patch("clusters/_cluster_state.html", head_context(cluster))]
         step = Step.objects.of(cluster.subject).filter(pk=step_id).first()
         if self.tab == "overview" and step is not None:
-            context = {"cluster": cluster, "shown": ShownStep(step), "retry_denied": self.retry_denied}
+            context = {"cluster": cluster, "shown": ShownStep(step), "retry_denied": self.rights.change}
             messages += [_patch("clusters/_step.html", context), _summary(cluster)]
+        if step is not None and step.state == StepState.DONE:
+            messages.append(self._actions(cluster))
         return [*messages, *self._machines(cluster)]
 
     def _machines(self, cluster: Cluster) -> list[Message]:
@@ -93,8 +97,13 @@ class _Page:
         template = _MACHINES[self.tab]
         return [_patch(template, {"cluster": cluster, "machines": machines_of(cluster)})]
 
+    def _actions(self, cluster: Cluster) -> Message:
+        return _patch("clusters/_cluster_actions.html", actions_context(cluster, self.rights))
+
     def _cluster(self) -> Cluster:
-        return Cluster.objects.select_related("gateway__release", "cloud_account").get(pk=self.cluster_id)
+        return Cluster.objects.select_related("gateway__release", "cloud_account", "project").get(
+            pk=self.cluster_id
+        )
 
 
 def _summary(cluster: Cluster) -> Message:

@@ -1,12 +1,14 @@
 from django.urls import path
 
 from clusters.views import clusters as views
+from clusters.views import lists
 
 app_name = "clusters"
 urlpatterns = [
-    path("", views.cluster_list, name="list"),
+    path("", lists.cluster_list, name="list"),
     path("<uuid:cluster_id>/", views.cluster_detail, name="detail"),
     path("<uuid:cluster_id>/nodes/", views.cluster_nodes, name="nodes"),
     path("<uuid:cluster_id>/events/", views.cluster_events, name="events"),
+    path("<uuid:cluster_id>/settings/", views.cluster_settings, name="settings"),
     path("<uuid:cluster_id>/steps/<uuid:step_id>/retry/", views.step_retry, name="step-retry"),
 ]

@@ -15,15 +15,10 @@ from clusters.details import (
     machines_of,
     overview_context,
 )
+from clusters.menus import actions_context
 from clusters.models import Cluster
-from clusters.states import ClusterState
-from clusters.views.loading import (
-    get_cluster_for_change,
-    get_cluster_or_404,
-    reason_against_change,
-)
-from gateways.states import check_deletable, check_renamable, check_resettable, reason_against_state
-from palette_portal.http import is_partial, page_of
+from clusters.views.loading import get_cluster_for_change, get_cluster_or_404, rights_of
+from palette_portal.http import is_partial
 from palette_portal.orchestration.models import Event, Severity, Step
 from palette_portal.orchestration.progress import ShownStep
 from palette_portal.tenants.requests import signed_in
@@ -31,21 +26,11 @@ from palette_portal.tenants.requests import signed_in
 
 @require_safe
 @login_required
-def cluster_list(request: HttpRequest) -> HttpResponse:
-    clusters = Cluster.objects.visible_to(signed_in(request)).present().select_related("gateway", "project")
-    if project := getattr(request, "project", None):
-        clusters = clusters.filter(project=project)
-    page = page_of(request, clusters.order_by("-created_at", "pk"))
-    return render(request, "clusters/cluster_list.html", {"page": page, "crumbs": [("Clusters", "")]})
-
-
-@require_safe
-@login_required
 def cluster_detail(request: HttpRequest, cluster_id: UUID) -> HttpResponse:
     cluster = get_cluster_or_404(request, cluster_id)
     after = Event.objects.filter(tenant_id=cluster.tenant_id).last_number()
-    denied = reason_against_change(signed_in(request), cluster)
-    context = overview_context(cluster, retry_denied=denied)
+    rights = rights_of(signed_in(request), cluster)
+    context = overview_context(cluster, retry_denied=rights.change)
     return _page(request, "overview", cluster, {**context, "after": after})
 
 
@@ -83,6 +68,14 @@ def cluster_events(request: HttpRequest, cluster_id: UUID) -> HttpResponse:
     return _page(request, "events", cluster, {**head_context(cluster), **context})
 
 
+@require_safe
+@login_required
+def cluster_settings(request: HttpRequest, cluster_id: UUID) -> HttpResponse:
+    cluster = get_cluster_or_404(request, cluster_id)
+    after = Event.objects.filter(tenant_id=cluster.tenant_id).last_number()
+    return _page(request, "settings", cluster, {**head_context(cluster), "after": after})
+
+
 @require_POST
 @login_required
 def step_retry(request: HttpRequest, cluster_id: UUID, step_id: UUID) -> HttpResponse:
@@ -97,22 +90,11 @@ def step_retry(request: HttpRequest, cluster_id: UUID, step_id: UUID) -> HttpRes
 
 def _page(request: HttpRequest, tab: str, cluster: Cluster, context: dict[str, object]) -> HttpResponse:
     crumbs = [("Clusters", reverse("clusters:list")), (cluster.name, "")]
-    denied = reason_against_change(signed_in(request), cluster)
-    shell = {"tab": tab, "crumbs": crumbs, "change_denied": denied, **_gateway_reasons(cluster, denied)}
+    actions = actions_context(cluster, rights_of(signed_in(request), cluster))
+    shell = {"tab": tab, "crumbs": crumbs, **actions}
     response = render(request, f"clusters/cluster_{tab}.html", {**context, **shell})
     patch_vary_headers(response, ["HX-Request"])
     return response
-
-
-def _gateway_reasons(cluster: Cluster, denied: str) -> dict[str, str]:
-    """Why the gateway's menu offers something in vain; empty for what is possible."""
-    leaving = "Its cluster is being removed." if cluster.state == ClusterState.DELETING else ""
-    return {
-        "reset_reason": denied or leaving or reason_against_state(check_resettable, cluster.gateway),
-        "delete_reason": denied or reason_against_state(check_deletable, cluster.gateway),
-        "anyway_reason": denied,
-        "rename_reason": denied or reason_against_state(check_renamable, cluster.gateway),
-    }
 
 
 def _number(text: str) -> int:

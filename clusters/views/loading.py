@@ -1,5 +1,6 @@
 """Load a cluster and check the right to it in one call."""
 
+from dataclasses import dataclass
 from uuid import UUID
 
 from django.http import HttpRequest
@@ -9,6 +10,31 @@ from clusters.models import Cluster, ClusterPurpose
 from palette_portal.tenants.models import User
 from palette_portal.tenants.permissions import Permission, check, reason_against
 from palette_portal.tenants.requests import signed_in
+
+
+@dataclass(frozen=True)
+class Rights:
+    """Why this person may not, as sentences; empty where they may. What state forbids is not in here."""
+
+    change: str
+    delete: str
+    force_delete: str
+    kubeconfig: str
+
+
+def rights_of(user: User, cluster: Cluster) -> Rights:
+    def reason(permission: Permission) -> str:
+        return reason_against(user, permission, project=cluster.project)
+
+    if cluster.purpose == ClusterPurpose.GATEWAY:
+        denied = reason(Permission.MANAGE_GATEWAYS)
+        return Rights(denied, denied, denied, kubeconfig=reason(Permission.DOWNLOAD_KUBECONFIG))
+    return Rights(
+        change=reason(Permission.EDIT_CLUSTERS),
+        delete=reason(Permission.DELETE_CLUSTERS),
+        force_delete=reason(Permission.FORCE_DELETE_CLUSTERS),
+        kubeconfig=reason(Permission.DOWNLOAD_KUBECONFIG),
+    )
 
 
 def get_cluster_or_404(request: HttpRequest, cluster_id: UUID) -> Cluster:
@@ -21,15 +47,7 @@ def get_cluster_or_404(request: HttpRequest, cluster_id: UUID) -> Cluster:
 def get_cluster_for_change(request: HttpRequest, cluster_id: UUID) -> Cluster:
     """Raise Denied for people who may look but not change."""
     cluster = get_cluster_or_404(request, cluster_id)
-    check(signed_in(request), _change_permission(cluster), project=cluster.project)
+    gateway = cluster.purpose == ClusterPurpose.GATEWAY
+    permission = Permission.MANAGE_GATEWAYS if gateway else Permission.EDIT_CLUSTERS
+    check(signed_in(request), permission, project=cluster.project)
     return cluster
-
-
-def reason_against_change(user: User, cluster: Cluster) -> str:
-    return reason_against(user, _change_permission(cluster), project=cluster.project)
-
-
-def _change_permission(cluster: Cluster) -> Permission:
-    if cluster.purpose == ClusterPurpose.GATEWAY:
-        return Permission.MANAGE_GATEWAYS
-    return Permission.EDIT_CLUSTERS

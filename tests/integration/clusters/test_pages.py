@@ -131,7 +131,7 @@ def test_cluster_of_another_project_is_not_found(client: Client) -> None:
     assert "shop" not in client.get("/clusters/").content.decode()
 
 
-@pytest.mark.parametrize("tab", ["", "nodes/", "events/"])
+@pytest.mark.parametrize("tab", ["", "nodes/", "events/", "settings/"])
 def test_tabs_answer_and_need_the_same_queries_for_more_rows(
     client: Client,
     cluster: Cluster,

@@ -1,0 +1,39 @@
+"""What the buttons and the Settings menu in the head of Cluster Details offer, and why not."""
+
+from typing import Any
+
+from clusters.models import Cluster, ClusterPurpose
+from clusters.states import ClusterState
+from clusters.views.loading import Rights
+from gateways.states import check_deletable, check_renamable, check_resettable, reason_against_state
+
+
+def actions_context(cluster: Cluster, rights: Rights) -> dict[str, Any]:
+    """Context of clusters/_cluster_actions.html; each reason is empty for what is possible."""
+    context: dict[str, Any] = {
+        "cluster": cluster,
+        "change_denied": rights.change,
+        "kubeconfig_reason": rights.kubeconfig or _reason_against_kubeconfig(cluster),
+    }
+    if cluster.purpose == ClusterPurpose.GATEWAY:
+        return context | _gateway_reasons(cluster, rights)
+    return context
+
+
+def _reason_against_kubeconfig(cluster: Cluster) -> str:
+    if cluster.state in (ClusterState.DELETING, ClusterState.DELETED):
+        return "The cluster is being deleted or gone."
+    if not cluster.endpoint_host:
+        return "The cluster has no API endpoint yet."
+    return ""
+
+
+def _gateway_reasons(cluster: Cluster, rights: Rights) -> dict[str, str]:
+    leaving = "Its cluster is being removed." if cluster.state == ClusterState.DELETING else ""
+    denied = rights.change
+    return {
+        "reset_reason": denied or leaving or reason_against_state(check_resettable, cluster.gateway),
+        "delete_reason": denied or reason_against_state(check_deletable, cluster.gateway),
+        "anyway_reason": denied,
+        "rename_reason": denied or reason_against_state(check_renamable, cluster.gateway),
+    }
