@@ -47,6 +47,8 @@ class NodeInstruction(models.Model):
     # JSON; may hold tokens and manifests with credentials.
     arguments = EncryptedTextField()
     state = models.CharField(max_length=16, choices=InstructionState, default=InstructionState.OPEN)
+    # Never given to this one: no node takes itself out of its cluster.
+    avoid = models.ForeignKey(Machine, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     # Who fetched it last, and until when no other node is given it.
     given_to = models.ForeignKey(Machine, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     given_until = models.DateTimeField(null=True, blank=True)
