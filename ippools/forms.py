@@ -5,12 +5,12 @@ from typing import Any
 from django import forms
 
 from gateways.addresses import pool_values
-from gateways.forms.fields import AddressesField, DomainsField
 from gateways.models import PrivateCloudGateway
 from ippools.actions import InvalidPool, check_pool
 from ippools.actions.pools import values_of
 from ippools.actions.validation import PoolValues
 from ippools.models import IPPool, NetworkType
+from palette_portal.fields import AddressesField, DomainsField
 from palette_portal.rendering import ChoiceCards, RichSelect, WithMeta
 
 _TYPES = [

@@ -4,6 +4,7 @@ from typing import Any
 from django.db import models
 from django.utils import timezone
 
+from clusters.models.clusters import Cluster
 from clusters.profiles.models import ProfileVersion
 from palette_portal.encryption import EncryptedTextField
 from palette_portal.tenants.models import Project, Tenant, User
@@ -25,6 +26,10 @@ class DeployDraft(models.Model):
     pages = models.JSONField(default=_no_pages)
     # JSON: what was given for the profile's variables; masked ones are among them.
     variables = EncryptedTextField(blank=True)
+    # What was deployed from it: however often the button is pressed, one cluster.
+    cluster = models.OneToOneField(
+        Cluster, null=True, blank=True, on_delete=models.CASCADE, related_name="deploy_draft"
+    )
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(auto_now=True)

@@ -15,7 +15,6 @@ from gateways.addresses import (
     pool_values,
 )
 from gateways.drafts import ADDRESSES, PLACEMENT, VCENTER, page_values
-from gateways.forms.fields import AddressesField, DomainsField, is_host_name, is_ip_address
 from gateways.forms.wizard_form import WizardForm
 from gateways.models import ConfigureDraft
 from gateways.networks import NetworksOverlap
@@ -29,6 +28,7 @@ from ippools.actions import (
     needed_addresses,
 )
 from ippools.models import IPPool, NetworkType
+from palette_portal.fields import AddressesField, DomainsField, is_host_name, is_ip_address
 from palette_portal.rendering import ChoiceCards, RichSelect, WithMeta
 
 STATIC, DHCP = AddressAllocation.STATIC, AddressAllocation.DHCP

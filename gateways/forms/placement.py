@@ -5,7 +5,6 @@ from django import forms
 from django.http import QueryDict
 
 from gateways.drafts import ADDRESSES, PLACEMENT, VCENTER, account_of, page_values
-from gateways.forms.fields import PRIVATE_KEY, PRIVATE_KEY_REFUSED, HostsField, SSHKeysField
 from gateways.forms.wizard_form import WizardForm
 from gateways.models import ConfigureDraft
 from gateways.placement import (
@@ -20,6 +19,7 @@ from gateways.placement import (
     get_inventory,
     lacking_disk,
 )
+from palette_portal.fields import PRIVATE_KEY, PRIVATE_KEY_REFUSED, HostsField, SSHKeysField
 from palette_portal.rendering import ChoiceCards, RichSelect, WithMeta
 
 _NODES = [

@@ -5,7 +5,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.core.exceptions import ValidationError
 
-from gateways.forms.fields import (
+from palette_portal.fields import (
     PRIVATE_KEY_REFUSED,
     AddressesField,
     DomainsField,

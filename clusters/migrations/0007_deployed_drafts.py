@@ -1,0 +1,22 @@
+import django.db.models.deletion
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("clusters", "0006_what_vcenter_and_nodes_say"),
+    ]
+
+    operations = [
+        migrations.AddField(
+            model_name="deploydraft",
+            name="cluster",
+            field=models.OneToOneField(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="deploy_draft",
+                to="clusters.cluster",
+            ),
+        ),
+    ]
