@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("clusters", "0006_what_vcenter_and_nodes_say"),
+        ("clusters", "0007_instructions_avoid_a_node"),
     ]
 
     operations = [
