@@ -68,7 +68,7 @@ def cluster_spec(cluster: Cluster) -> ClusterSpec:
         proxy=_proxy(gateway),
         trusted_certificates=(decode_certificate(encoded),) if (encoded := gateway.proxy_certificate) else (),
         manifests=(pod_network(cluster.pod_cidr),),
-        workloads_on_control_plane=not cluster.machine_pools.filter(role=PoolRole.WORKER).exists(),
+        workloads_on_control_plane=cluster.machine_pools.get(role=PoolRole.CONTROL_PLANE).takes_workloads,
     )
 
 

@@ -78,6 +78,12 @@ def check_deletable(gateway: "PrivateCloudGateway") -> None:
         raise Conflict("The gateway is deleted already.")
 
 
+def check_serving(gateway: "PrivateCloudGateway") -> None:
+    """Raise Conflict with the reason when no cluster can be deployed through it."""
+    if gateway.state != GatewayState.RUNNING:
+        raise Conflict(f"The gateway {gateway} is {gateway.state}; clusters need one that is Running.")
+
+
 def check_renamable(gateway: "PrivateCloudGateway") -> None:
     """Raise Conflict with the reason while the gateway goes."""
     check_deletable(gateway)

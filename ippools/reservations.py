@@ -1,8 +1,8 @@
 """How many addresses a cluster needs, before it is deployed: pure arithmetic.
 
 A master pool needs its nodes, the virtual IP of the Kubernetes API and one extra for the node that joins
-before another leaves. A worker pool needs its nodes (the most that its autoscaler may make) and one extra,
-unless it removes a node before it adds one.
+before another leaves. A worker pool needs its nodes (the most that its autoscaler may make) and as many extra
+as it adds before it removes old ones.
 """
 
 from collections.abc import Iterable
@@ -33,8 +33,8 @@ def control_plane(nodes: int) -> Reservation:
     return Reservation(nodes, virtual=1, spare=1)
 
 
-def worker_pool(nodes: int, *, autoscaler_maximum: int = 0, contract_first: bool = False) -> Reservation:
-    return Reservation(max(nodes, autoscaler_maximum), spare=0 if contract_first else 1)
+def worker_pool(nodes: int, *, autoscaler_maximum: int = 0, surge: int = 1) -> Reservation:
+    return Reservation(max(nodes, autoscaler_maximum), spare=surge)
 
 
 def whole_cluster(pools: Iterable[Reservation]) -> Reservation:

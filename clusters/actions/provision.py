@@ -1,14 +1,22 @@
 """Create a cluster with its pools and machines, and the operation that makes them real: one transaction."""
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from django.db import transaction
 
+from clusters.actions.requests import (
+    Autoscaling,
+    ClusterRequest,
+    LayerRequest,
+    PlacementRequest,
+    PoolRequest,
+)
 from clusters.models import (
     AddressAllocation,
     Cluster,
-    ClusterPurpose,
+    ClusterLayer,
+    ClusterSecrets,
     Machine,
     MachinePool,
     Placement,
@@ -17,67 +25,21 @@ from clusters.models import (
 from clusters.names import machine_name
 from clusters.plan import provision_plan
 from clusters.states import ClusterState, move_cluster
-from gateways.models import CloudAccount, PrivateCloudGateway
-from ippools.actions import check_can_serve
-from ippools.models import IPPool
-from palette_portal.bootstrap.nodes import DEFAULT_POD_CIDR, DEFAULT_SERVICE_CIDR
+from ippools.actions import check_has_room
 from palette_portal.http import Conflict
 from palette_portal.orchestration.actions import start_operation
 from palette_portal.orchestration.models import Operation, OperationKind
 from palette_portal.orchestration.steps import StepSpec
-from palette_portal.tenants.models import Project, User
+from palette_portal.tenants.models import User
 
-
-@dataclass(frozen=True)
-class PlacementRequest:
-    compute_cluster_moid: str
-    compute_cluster_name: str
-    resource_pool_moid: str
-    resource_pool_name: str
-    datastore_moid: str
-    datastore_name: str
-    network_moid: str
-    network_name: str
-    zone: str = ""
-
-
-@dataclass(frozen=True)
-class PoolRequest:
-    """Machines are spread over the placements in turn."""
-
-    name: str
-    role: PoolRole
-    size: int
-    num_cpus: int
-    memory_mib: int
-    disk_gib: int
-    placements: tuple[PlacementRequest, ...]
-    ip_pool: IPPool | None = None
-
-
-@dataclass(frozen=True)
-class ClusterRequest:
-    """`endpoint_host` is given with DHCP only; with static addresses the pool gives the virtual IP."""
-
-    name: str
-    purpose: ClusterPurpose
-    gateway: PrivateCloudGateway
-    cloud_account: CloudAccount
-    kubernetes_version: str
-    image_template: str
-    datacenter_moid: str
-    datacenter_name: str
-    folder_moid: str
-    folder_name: str
-    address_allocation: AddressAllocation
-    pools: tuple[PoolRequest, ...]
-    image_folder: str = "spectro-templates"
-    endpoint_host: str = ""
-    ssh_keys: tuple[str, ...] = ()
-    ntp_servers: tuple[str, ...] = ()
-    pod_cidr: str = DEFAULT_POD_CIDR
-    service_cidr: str = DEFAULT_SERVICE_CIDR
-    project: Project | None = None
+__all__ = [
+    "Autoscaling",
+    "ClusterRequest",
+    "LayerRequest",
+    "PlacementRequest",
+    "PoolRequest",
+    "provision_cluster",
+]
 
 
 @transaction.atomic
@@ -91,6 +53,7 @@ def provision_cluster(
     """
     _check_addresses(request)
     cluster = _create_cluster(request, by)
+    _create_layers(cluster, request)
     machines = [machine for pool in request.pools for machine in _create_pool(cluster, pool)]
     move_cluster(cluster, ClusterState.PROVISIONING)
     operation = start_operation(
@@ -103,16 +66,15 @@ def provision_cluster(
 
 
 def _check_addresses(request: ClusterRequest) -> None:
-    nodes: dict[IPPool, int] = {}
+    if request.address_allocation == AddressAllocation.DHCP:
+        if not request.endpoint_host:
+            raise Conflict("With DHCP the Kubernetes API needs an address or a DNS name of its own.")
+        return
     for pool in request.pools:
-        if request.address_allocation == AddressAllocation.STATIC:
-            if pool.ip_pool is None:
-                raise Conflict(f"Choose an IP pool for {pool.name}, or DHCP.")
-            nodes[pool.ip_pool] = nodes.get(pool.ip_pool, 0) + pool.size
-    if request.address_allocation == AddressAllocation.DHCP and not request.endpoint_host:
-        raise Conflict("With DHCP the Kubernetes API needs an address or a DNS name of its own.")
-    for ip_pool, count in nodes.items():
-        check_can_serve(ip_pool, nodes=count)
+        if pool.ip_pool is None:
+            raise Conflict(f"Choose an IP pool for {pool.name}, or DHCP.")
+    for ip_pool, needed in request.reservations.items():
+        check_has_room(ip_pool, needed)
 
 
 def _create_cluster(request: ClusterRequest, by: User | None) -> Cluster:
@@ -123,13 +85,20 @@ def _create_cluster(request: ClusterRequest, by: User | None) -> Cluster:
         gateway=request.gateway,
         cloud_account=request.cloud_account,
         name=request.name,
+        description=request.description,
+        tags=list(request.tags),
+        profile_version=request.profile_version,
         kubernetes_version=request.kubernetes_version,
         image_template=request.image_template,
         image_folder=request.image_folder,
+        image_url=request.image_url,
         datacenter_moid=request.datacenter_moid,
         datacenter_name=request.datacenter_name,
+        region=request.region,
         folder_moid=request.folder_moid,
         folder_name=request.folder_name,
+        has_own_folder=request.has_own_folder,
+        search_domain=request.search_domain,
         ssh_keys=list(request.ssh_keys),
         ntp_servers=list(request.ntp_servers),
         address_allocation=request.address_allocation,
@@ -140,7 +109,19 @@ def _create_cluster(request: ClusterRequest, by: User | None) -> Cluster:
     )
 
 
+def _create_layers(cluster: Cluster, request: ClusterRequest) -> None:
+    ClusterLayer.objects.bulk_create(
+        ClusterLayer(cluster=cluster, position=position, **vars(layer))
+        for position, layer in enumerate(request.layers, start=1)
+    )
+    if request.variables:
+        # A step adds the certificates later.
+        ClusterSecrets.objects.create(cluster=cluster, variables=json.dumps(dict(request.variables)))
+
+
 def _create_pool(cluster: Cluster, request: PoolRequest) -> list[Machine]:
+    surge, unavailable = request.moves
+    autoscaling = request.autoscaling
     pool = MachinePool.objects.create(
         cluster=cluster,
         name=request.name,
@@ -149,20 +130,34 @@ def _create_pool(cluster: Cluster, request: PoolRequest) -> list[Machine]:
         num_cpus=request.num_cpus,
         memory_mib=request.memory_mib,
         disk_gib=request.disk_gib,
+        instance_type=request.instance_type,
+        labels=dict(request.labels),
+        taints=[taint.as_json() for taint in request.taints],
+        takes_workloads=request.takes_workloads,
+        autoscales=autoscaling is not None,
+        minimum_size=autoscaling.minimum if autoscaling else None,
+        maximum_size=autoscaling.maximum if autoscaling else None,
+        rolling_update=request.rolling_update,
+        surge=surge,
+        unavailable=unavailable,
         ip_pool=request.ip_pool,
     )
     placements = [Placement.objects.create(pool=pool, **vars(wanted)) for wanted in request.placements]
-    short = "cp" if request.role == PoolRole.CONTROL_PLANE else request.name
-    return [
-        Machine.objects.create(
+    return _create_machines(pool, placements)
+
+
+def _create_machines(pool: MachinePool, placements: Sequence[Placement]) -> list[Machine]:
+    cluster, is_master = pool.cluster, pool.role == PoolRole.CONTROL_PLANE
+    return Machine.objects.bulk_create(
+        Machine(
             cluster=cluster,
             pool=pool,
             placement=placements[(index - 1) % len(placements)],
             index=index,
-            name=machine_name(cluster.name, pool=short, index=index),
-            is_first=request.role == PoolRole.CONTROL_PLANE and index == 1,
+            name=machine_name(cluster.name, pool="cp" if is_master else pool.name, index=index),
+            is_first=is_master and index == 1,
             kubernetes_version=cluster.kubernetes_version,
             image_template=cluster.image_template,
         )
-        for index in range(1, request.size + 1)
-    ]
+        for index in range(1, pool.size + 1)
+    )

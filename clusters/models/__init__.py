@@ -8,6 +8,7 @@ from clusters.models.clusters import (
     ClusterSecrets,
     Leftover,
 )
+from clusters.models.images import ImageImport
 from clusters.models.instructions import InstructionKind, InstructionState, NodeInstruction
 from clusters.models.machines import Machine, MachinePool, Placement, PoolRole, RollingUpdate
 from clusters.models.pages import DeployDraft, SavedView
@@ -21,6 +22,7 @@ __all__ = [
     "ClusterQuerySet",
     "ClusterSecrets",
     "DeployDraft",
+    "ImageImport",
     "InstructionKind",
     "InstructionState",
     "Leftover",

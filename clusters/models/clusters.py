@@ -72,6 +72,8 @@ class Cluster(models.Model):
     image_url = models.URLField(max_length=500, blank=True)
     datacenter_moid = models.CharField(max_length=64)
     datacenter_name = models.CharField(max_length=255)
+    # The datacenter's tag in the category k8s-region, a label of every node; the zone is in the placement.
+    region = models.CharField(max_length=80, blank=True)
     folder_moid = models.CharField(max_length=64)
     folder_name = models.CharField(max_length=255)
     # With a folder of the cluster's own in that one; its moid once the portal has made it.
@@ -152,7 +154,8 @@ class ClusterSecrets(models.Model):
     pki = EncryptedTextField()
     admin_kubeconfig = EncryptedTextField()
     bootstrap_token = EncryptedTextField()
-    certificates_expire_at = models.DateTimeField()
+    # None until the certificates are made.
+    certificates_expire_at = models.DateTimeField(null=True, blank=True)
     # JSON: the values given for the profile's variables, masked ones among them.
     variables = EncryptedTextField(blank=True)
 

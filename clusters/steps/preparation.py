@@ -122,21 +122,24 @@ def ensure_image_template_found(work: Work) -> Outcome:
 @step
 def ensure_pki_generated(work: Work) -> Outcome:
     cluster = work.cluster
-    if ClusterSecrets.objects.filter(cluster=cluster).exists():
+    if ClusterSecrets.objects.filter(cluster=cluster).exclude(pki="").exists():
         return Done("Certificates exist.")
     pki = generate_cluster_pki(label(cluster.name))
     kubeconfig = admin_kubeconfig(
         pki, cluster_name=label(cluster.name), server=f"https://{_url_host(cluster.endpoint_host)}:6443"
     )
-    secrets = ClusterSecrets(
-        cluster=cluster,
-        pki=dump_pki(pki),
-        admin_kubeconfig=kubeconfig.reveal(),
-        bootstrap_token=generate_bootstrap_token().reveal(),
-        certificates_expire_at=kubeconfig_expiry(kubeconfig),
-    )
+    secrets = {
+        "pki": dump_pki(pki),
+        "admin_kubeconfig": kubeconfig.reveal(),
+        "bootstrap_token": generate_bootstrap_token().reveal(),
+        "certificates_expire_at": kubeconfig_expiry(kubeconfig),
+    }
+
+    def write() -> None:
+        ClusterSecrets.objects.update_or_create(cluster=cluster, defaults=secrets)
+
     made = "Certificate authorities and the administrator's access are made."
-    return Done(made, (_told("CertificatesGenerated", made),), secrets.save)
+    return Done(made, (_told("CertificatesGenerated", made),), write)
 
 
 def _done(reason: str, message: str) -> Done:

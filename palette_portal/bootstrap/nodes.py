@@ -101,6 +101,28 @@ class Manifest:
         _require(_LABEL, self.name, f"The manifest name {self.name!r}")
 
 
+class TaintEffect(StrEnum):
+    NO_SCHEDULE = "NoSchedule"
+    PREFER_NO_SCHEDULE = "PreferNoSchedule"
+    NO_EXECUTE = "NoExecute"
+
+
+@dataclass(frozen=True)
+class Taint:
+    """Keeps pods away that do not tolerate it."""
+
+    key: str
+    value: str
+    effect: TaintEffect
+
+    def __post_init__(self) -> None:
+        if self.effect not in TaintEffect:
+            raise BootstrapError(f"The taint effect {self.effect!r} is unknown.")
+
+    def as_json(self) -> dict[str, str]:
+        return {"key": self.key, "value": self.value, "effect": str(self.effect)}
+
+
 @dataclass(frozen=True)
 class NodeSpec:
     machine: UUID
@@ -110,6 +132,7 @@ class NodeSpec:
     address: StaticAddress | None = None
     mac_address: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
+    taints: tuple[Taint, ...] = ()
 
     def __post_init__(self) -> None:
         _require(_LABEL, self.name, f"The node name {self.name!r}")

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from clusters.documents import clone_spec, cluster_spec, guest_documents
-from clusters.models import AddressAllocation, ClusterSecrets, PoolRole
+from clusters.models import AddressAllocation, ClusterSecrets
 from clusters.tokens import report_token
 from ippools.models import IPAddressClaim
 from palette_portal.bootstrap.pki import (
@@ -103,49 +103,10 @@ def test_first_master_begins_and_others_join(index, path):
     assert "kubeadm.k8s.io" in file_of(documents, path)
 
 
-def test_masters_without_workers_take_workloads():
-    assert cluster_spec(make_node().cluster).workloads_on_control_plane is True
-
-
-def test_masters_with_workers_do_not():
+def test_masters_take_workloads_when_their_pool_does():
     machine = make_node()
-    make_machine_pool(machine.cluster, name="workers", role=PoolRole.WORKER)
 
+    assert cluster_spec(machine.cluster).workloads_on_control_plane is True
+
+    machine.cluster.machine_pools.update(takes_workloads=False)
     assert cluster_spec(machine.cluster).workloads_on_control_plane is False
-
-
-def test_proxy_of_the_installer_is_the_nodes_proxy():
-    gateway = make_gateway(
-        http_proxy="http://proxy.acme.test:3128",
-        https_proxy="http://proxy.acme.test:3128",
-        no_proxy=".acme.test",
-    )
-
-    proxy = cluster_spec(make_node(gateway).cluster).proxy
-
-    assert proxy is not None
-    assert (proxy.http, proxy.no_proxy) == ("http://proxy.acme.test:3128", ".acme.test")
-
-
-@pytest.mark.parametrize("encoding", ["PEM", "DER"])
-def test_certificate_of_the_proxy_is_trusted(encoding):
-    pem = generate_cluster_pki("proxy").cluster.certificate_pem
-    der = ssl.PEM_cert_to_DER_cert(pem)
-    encoded = base64.b64encode(pem.encode() if encoding == "PEM" else der).decode().rstrip("=")
-
-    cluster = make_node(make_gateway(proxy_certificate=encoded)).cluster
-
-    (trusted,) = cluster_spec(cluster).trusted_certificates
-    assert ssl.PEM_cert_to_DER_cert(trusted) == der
-
-
-def test_vm_carries_the_marks_of_its_owner():
-    machine = make_node()
-
-    spec = clone_spec(machine)
-
-    assert spec.instance_uuid == str(machine.id)
-    assert spec.extra_config == {
-        "palette.cluster": str(machine.cluster_id),
-        "palette.machine": str(machine.id),
-    }

@@ -15,7 +15,11 @@ def test_worker_pool_needs_one_extra() -> None:
 
 
 def test_worker_pool_that_contracts_first_needs_no_extra() -> None:
-    assert worker_pool(3, contract_first=True).total == 3
+    assert worker_pool(3, surge=0).total == 3
+
+
+def test_worker_pool_that_adds_three_first_needs_three_extra() -> None:
+    assert worker_pool(5, surge=3).total == 8
 
 
 def test_worker_pool_with_autoscaler_needs_its_maximum() -> None:
@@ -33,9 +37,9 @@ def test_cluster_without_pools_needs_nothing() -> None:
 def test_reservation_says_what_it_is_for() -> None:
     assert str(control_plane(3)) == "3 for nodes, 1 for the virtual IP and 1 extra"
     assert str(worker_pool(2)) == "2 for nodes and 1 extra"
-    assert str(worker_pool(2, contract_first=True)) == "2 for nodes"
+    assert str(worker_pool(2, surge=0)) == "2 for nodes"
 
 
-@given(st.lists(st.builds(worker_pool, st.integers(0, 50), contract_first=st.booleans())))
+@given(st.lists(st.builds(worker_pool, st.integers(0, 50), surge=st.integers(0, 9))))
 def test_whole_is_the_sum_of_its_pools(pools: list[Reservation]) -> None:
     assert whole_cluster(pools).total == sum(pool.total for pool in pools)

@@ -1,0 +1,124 @@
+"""What a cluster shall be, as a page or a command asks for it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from clusters.models import AddressAllocation, ClusterPurpose, PoolRole, RollingUpdate
+from clusters.profiles.models import LayerKind, ProfileVersion
+from gateways.models import CloudAccount, PrivateCloudGateway
+from ippools.models import IPPool
+from ippools.reservations import Reservation, control_plane, worker_pool
+from palette_portal.bootstrap.nodes import DEFAULT_POD_CIDR, DEFAULT_SERVICE_CIDR, Taint
+from palette_portal.tenants.models import Project
+
+
+@dataclass(frozen=True)
+class PlacementRequest:
+    compute_cluster_moid: str
+    compute_cluster_name: str
+    resource_pool_moid: str
+    resource_pool_name: str
+    datastore_moid: str
+    datastore_name: str
+    network_moid: str
+    network_name: str
+    zone: str = ""
+
+
+@dataclass(frozen=True)
+class Autoscaling:
+    minimum: int
+    maximum: int
+
+
+@dataclass(frozen=True)
+class PoolRequest:
+    """Machines are spread over the placements in turn. `surge` and `unavailable` count with CUSTOM only."""
+
+    name: str
+    role: PoolRole
+    size: int
+    num_cpus: int
+    memory_mib: int
+    disk_gib: int
+    placements: tuple[PlacementRequest, ...]
+    ip_pool: IPPool | None = None
+    instance_type: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    taints: tuple[Taint, ...] = ()
+    takes_workloads: bool = True
+    autoscaling: Autoscaling | None = None
+    rolling_update: RollingUpdate = RollingUpdate.EXPAND_FIRST
+    surge: int = 1
+    unavailable: int = 0
+
+    @property
+    def is_control_plane(self) -> bool:
+        return self.role == PoolRole.CONTROL_PLANE
+
+    @property
+    def moves(self) -> tuple[int, int]:
+        """How many machines more, and how many fewer than its size the pool may have while it is renewed."""
+        fixed = {RollingUpdate.EXPAND_FIRST: (1, 0), RollingUpdate.CONTRACT_FIRST: (0, 1)}
+        return fixed.get(self.rolling_update, (self.surge, self.unavailable))
+
+    @property
+    def reservation(self) -> Reservation:
+        if self.is_control_plane:
+            return control_plane(self.size)
+        maximum = self.autoscaling.maximum if self.autoscaling else 0
+        return worker_pool(self.size, autoscaler_maximum=maximum, surge=self.moves[0])
+
+
+@dataclass(frozen=True)
+class LayerRequest:
+    """One pack with the values the cluster has: the profile's, or what the wizard replaced them with."""
+
+    kind: LayerKind
+    pack: str
+    pack_version: str
+    values: str = ""
+
+
+@dataclass(frozen=True)
+class ClusterRequest:
+    """`endpoint_host` is given with DHCP only; with static addresses the pool gives the virtual IP."""
+
+    name: str
+    purpose: ClusterPurpose
+    gateway: PrivateCloudGateway
+    cloud_account: CloudAccount
+    kubernetes_version: str
+    image_template: str
+    datacenter_moid: str
+    datacenter_name: str
+    folder_moid: str
+    folder_name: str
+    address_allocation: AddressAllocation
+    pools: tuple[PoolRequest, ...]
+    image_folder: str = "spectro-templates"
+    image_url: str = ""
+    has_own_folder: bool = False
+    region: str = ""
+    search_domain: str = ""
+    endpoint_host: str = ""
+    ssh_keys: tuple[str, ...] = ()
+    ntp_servers: tuple[str, ...] = ()
+    pod_cidr: str = DEFAULT_POD_CIDR
+    service_cidr: str = DEFAULT_SERVICE_CIDR
+    project: Project | None = None
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    profile_version: ProfileVersion | None = None
+    layers: tuple[LayerRequest, ...] = ()
+    # Values of the profile's variables; masked ones are among them.
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def reservations(self) -> dict[IPPool, Reservation]:
+        """What each IP pool has to have free: the sum of the node pools on it."""
+        sums: dict[IPPool, Reservation] = {}
+        for pool in self.pools:
+            if pool.ip_pool is not None:
+                sums[pool.ip_pool] = sums.get(pool.ip_pool, Reservation()) + pool.reservation
+        return sums
