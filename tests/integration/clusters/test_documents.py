@@ -110,3 +110,40 @@ def test_masters_take_workloads_when_their_pool_does():
 
     machine.cluster.machine_pools.update(takes_workloads=False)
     assert cluster_spec(machine.cluster).workloads_on_control_plane is False
+
+
+def test_proxy_of_the_installer_is_the_nodes_proxy():
+    gateway = make_gateway(
+        http_proxy="http://proxy.acme.test:3128",
+        https_proxy="http://proxy.acme.test:3128",
+        no_proxy=".acme.test",
+    )
+
+    proxy = cluster_spec(make_node(gateway).cluster).proxy
+
+    assert proxy is not None
+    assert (proxy.http, proxy.no_proxy) == ("http://proxy.acme.test:3128", ".acme.test")
+
+
+@pytest.mark.parametrize("encoding", ["PEM", "DER"])
+def test_certificate_of_the_proxy_is_trusted(encoding):
+    pem = generate_cluster_pki("proxy").cluster.certificate_pem
+    der = ssl.PEM_cert_to_DER_cert(pem)
+    encoded = base64.b64encode(pem.encode() if encoding == "PEM" else der).decode().rstrip("=")
+
+    cluster = make_node(make_gateway(proxy_certificate=encoded)).cluster
+
+    (trusted,) = cluster_spec(cluster).trusted_certificates
+    assert ssl.PEM_cert_to_DER_cert(trusted) == der
+
+
+def test_vm_carries_the_marks_of_its_owner():
+    machine = make_node()
+
+    spec = clone_spec(machine)
+
+    assert spec.instance_uuid == str(machine.id)
+    assert spec.extra_config == {
+        "palette.cluster": str(machine.cluster_id),
+        "palette.machine": str(machine.id),
+    }
