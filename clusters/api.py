@@ -1,24 +1,26 @@
-"""What nodes call: reports of their progress, each with the token of its own machine.
+"""What nodes call, each with the token of its own machine: reports of their progress, and instructions.
 
 Errors are {"code", "message"}. A node drops a report that is refused with 401, 404 or 422 and keeps one that
-met 429 or 5xx.
+met 429 or 5xx. A control plane node asks for instructions now and then: see palette_portal/bootstrap/README.md.
 """
 
 from http import HTTPStatus
 from typing import Literal
 from uuid import UUID
 
-from django.http import HttpRequest
-from ninja import Field, Router, Schema, Status
+from django.http import HttpRequest, HttpResponse
+from ninja import Field, Form, Router, Schema, Status
 from ninja.errors import HttpError
 from ninja.security import HttpBearer
 from ninja.throttling import AuthRateThrottle
 from pydantic import IPvAnyAddress
 
+from clusters.actions.instructions import arguments_of, finish_instruction, next_instruction
 from clusters.actions.reports import Report, record_report
-from clusters.models import Machine
+from clusters.models import Machine, NodeInstruction
 from clusters.states import MachineState
 from clusters.tokens import is_token_of
+from palette_portal.bootstrap.instructions import instruction_text
 
 router = Router(tags=["nodes"])
 
@@ -40,6 +42,11 @@ class ReportIn(Schema):
         )
 
 
+class AnswerIn(Schema):
+    state: Literal["done", "failed"]
+    message: str = Field("", max_length=4000)
+
+
 class ErrorOut(Schema):
     code: str
     message: str
@@ -57,16 +64,19 @@ class MachineToken(HttpBearer):
 
 
 class MachineRateThrottle(AuthRateThrottle):
+    def __init__(self, rate: str, *, scope: str) -> None:
+        super().__init__(rate)
+        self.scope = scope
+
     def get_cache_key(self, request: HttpRequest) -> str:
-        machine = _machine(request)
-        return self.cache_format % {"scope": "machine-reports", "ident": machine.pk}
+        return self.cache_format % {"scope": self.scope, "ident": _machine(request).pk}
 
 
 @router.post(
     "/{uuid:machine_uuid}/reports",
     response={204: None, 404: ErrorOut},
     auth=MachineToken(),
-    throttle=[MachineRateThrottle("60/m")],
+    throttle=[MachineRateThrottle("60/m", scope="machine-reports")],
     url_name="machine-reports",
 )
 def report(request: HttpRequest, machine_uuid: UUID, payload: ReportIn) -> Status[ErrorOut | None]:
@@ -75,6 +85,45 @@ def report(request: HttpRequest, machine_uuid: UUID, payload: ReportIn) -> Statu
         gone = f"{machine.name} is not part of a cluster any more."
         return Status(404, ErrorOut(code="MachineDeleted", message=gone))
     record_report(machine=machine, report=payload.report())
+    return Status(204, None)
+
+
+@router.get(
+    "/{uuid:machine_uuid}/instructions",
+    response={200: str, 204: None},
+    auth=MachineToken(),
+    throttle=[MachineRateThrottle("300/m", scope="machine-instructions")],
+    url_name="machine-instructions",
+)
+def instructions(request: HttpRequest, machine_uuid: UUID) -> HttpResponse:
+    """The next one as lines of text, 204 when there is none: the node asks again until then."""
+    instruction = next_instruction(_machine(request))
+    if instruction is None:
+        return HttpResponse(status=HTTPStatus.NO_CONTENT)
+    text = instruction_text(instruction.pk, instruction.kind, arguments_of(instruction))
+    return HttpResponse(text, content_type="text/plain; charset=utf-8")
+
+
+@router.post(
+    "/{uuid:machine_uuid}/instructions/{uuid:instruction_id}",
+    response={204: None, 404: ErrorOut},
+    auth=MachineToken(),
+    throttle=[MachineRateThrottle("300/m", scope="machine-answers")],
+    url_name="machine-instruction-answer",
+)
+def instruction_answer(
+    request: HttpRequest, machine_uuid: UUID, instruction_id: UUID, answer: Form[AnswerIn]
+) -> Status[ErrorOut | None]:
+    try:
+        finish_instruction(
+            machine=_machine(request),
+            instruction_id=instruction_id,
+            is_done=answer.state == "done",
+            message=answer.message,
+        )
+    except NodeInstruction.DoesNotExist:
+        unknown = "The node's cluster has no such instruction."
+        return Status(404, ErrorOut(code="UnknownInstruction", message=unknown))
     return Status(204, None)
 
 

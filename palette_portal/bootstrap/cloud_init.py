@@ -12,8 +12,11 @@ REPORT_COMMAND = "/usr/local/sbin/palette-report"
 STEP_COMMAND = "/usr/local/sbin/palette-step"
 INIT_CONFIGURATION_PATH = "/run/kubeadm/kubeadm.yaml"
 JOIN_CONFIGURATION_PATH = "/run/kubeadm/kubeadm-join.yaml"
-_COMMANDS = ("palette-report", "palette-step", "palette-apply-packs", "palette-wait-ready")
+_COMMANDS = ("palette-portal", "palette-report", "palette-step", "palette-apply-packs", "palette-wait-ready")
 _UNITS = ("palette-heartbeat.service", "palette-heartbeat.timer")
+# Only a control plane node has the rights to change the cluster.
+_MASTER_COMMANDS = ("palette-instructions",)
+_MASTER_UNITS = ("palette-instructions.service", "palette-instructions.timer")
 
 File = dict[str, str]
 
@@ -84,8 +87,11 @@ def _user(cluster: ClusterSpec) -> dict[str, Any]:
 
 def _files(cluster: ClusterSpec, node: NodeSpec) -> list[File]:
     files = [_file(REPORT_TARGET_PATH, _report_target(cluster, node))]
-    files += [_file(f"/usr/local/sbin/{name}", guest_file(name), "0755") for name in _COMMANDS]
-    files += [_file(f"/etc/systemd/system/{name}", guest_file(name), "0644") for name in _UNITS]
+    commands, units = _COMMANDS, _UNITS
+    if node.is_control_plane:
+        commands, units = (*commands, *_MASTER_COMMANDS), (*units, *_MASTER_UNITS)
+    files += [_file(f"/usr/local/sbin/{name}", guest_file(name), "0755") for name in commands]
+    files += [_file(f"/etc/systemd/system/{name}", guest_file(name), "0644") for name in units]
     if cluster.proxy:
         path = "/etc/systemd/system/containerd.service.d/http-proxy.conf"
         files.append(_file(path, _containerd_proxy(cluster, cluster.proxy)))
@@ -145,9 +151,10 @@ def _no_proxy(cluster: ClusterSpec, proxy: Proxy) -> str:
 
 
 def _commands(cluster: ClusterSpec, node: NodeSpec) -> list[list[str]]:
+    timers = ["palette-heartbeat.timer", *(["palette-instructions.timer"] if node.is_control_plane else [])]
     commands = [
         ["systemctl", "daemon-reload"],
-        ["systemctl", "enable", "--now", "palette-heartbeat.timer"],
+        ["systemctl", "enable", "--now", *timers],
         [REPORT_COMMAND, "booted"],
     ]
     if cluster.proxy or cluster.trusted_certificates:

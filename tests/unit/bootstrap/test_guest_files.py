@@ -69,6 +69,7 @@ class Guest:
             env=dict(os.environ)
             | {
                 "PALETTE_REPORT_TARGET": str(self.folder / "report.json"),
+                "PALETTE_PORTAL_COMMAND": str(self.folder / "palette-portal"),
                 "PALETTE_REPORT_RETRIES": self.retries,
                 "PALETTE_REPORT_QUEUE": str(self.folder / "queue"),
                 "PALETTE_REPORT_COMMAND": str(self.folder / "palette-report"),
@@ -95,9 +96,10 @@ def guest(tmp_path: Path, portal: Portal) -> Guest:
         "no_proxy": "",
     }
     (tmp_path / "report.json").write_text(dump_json(target))
-    command = tmp_path / "palette-report"
-    command.write_text(guest_file("palette-report"))
-    command.chmod(0o755)
+    for name in ("palette-report", "palette-portal"):
+        command = tmp_path / name
+        command.write_text(guest_file(name))
+        command.chmod(0o755)
     return Guest(tmp_path)
 
 
