@@ -1,7 +1,8 @@
 """What a vCenter offers to build on, read in one paged sweep: a round trip per thousand objects."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Literal, TypeVar
 from urllib.parse import unquote
 
@@ -143,6 +144,7 @@ class Inventory:
     networks: tuple[Network, ...]
     resource_pools: tuple[ResourcePool, ...]
     folders: tuple[Folder, ...]
+    read_at: datetime = field(default_factory=lambda: datetime.now(UTC), compare=False)
 
 
 Item = TypeVar("Item", Datacenter, ComputeCluster, Host, Datastore, Network, ResourcePool, Folder)
@@ -150,6 +152,11 @@ Item = TypeVar("Item", Datacenter, ComputeCluster, Host, Datastore, Network, Res
 
 def read_inventory(vcenter: VCenter) -> Inventory:
     return _Tree(collect(vcenter, [vcenter.content.rootFolder], WANTED, TRAVERSALS)).inventory()
+
+
+def inventory_of(found: Iterable[Properties]) -> Inventory:
+    """Of objects read elsewhere, with at least what `WANTED` names."""
+    return _Tree(found).inventory()
 
 
 def plain_name(name: str) -> str:

@@ -45,13 +45,18 @@ class Lab(Faults):
         version: str = "8.0.3",
         durations: dict[str, float] | None = None,
         keep_machines: bool = False,
+        size: dict[str, int] | None = None,
     ) -> None:
-        """`keep_machines`: machines are there again when the lab starts anew with the same `data`."""
+        """`keep_machines`: machines are there again when the lab starts anew with the same `data`.
+
+        `size`: clusters, hosts of each, machines that nobody uses; the demo's inventory without it.
+        """
         self.port, self.version = port, version
         self.username, self.password = username, password or secrets.token_urlsafe(12)
         self.durations = QUICK if durations is None else durations
         self._keep_data, self._keep_machines = data is not None, keep_machines
         self.data = data or Path(tempfile.mkdtemp(prefix="palette-lab-"))
+        self._size = size or {}
         self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
@@ -107,6 +112,7 @@ class Lab(Faults):
         }
         if self._keep_machines:
             flags["keep"] = str(self.data.resolve() / MACHINES)
+        flags |= {name: str(number) for name, number in self._size.items()}
         timing = {name.replace("_", "-"): str(value) for name, value in self.durations.items()}
         options = [part for name, value in (flags | timing).items() for part in (f"-{name}", value)]
         return [str(build.program()), "-lifeline", *options]

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -20,6 +21,7 @@ const (
 // builder makes the demo inventory, in the same order each time: the same moids after a restart.
 type builder struct {
 	lab        *lab
+	size       size
 	dc         *simulator.Datacenter
 	clusters   []*simulator.ClusterComputeResource
 	hosts      []*simulator.HostSystem
@@ -29,10 +31,23 @@ type builder struct {
 	files      string
 }
 
-func (l *lab) buildInventory(data string) {
-	b := &builder{lab: l, files: filepath.Join(data, "datastores"), datastores: map[string]*simulator.Datastore{}}
+// size of the inventory; other than the demo's for measurements.
+type size struct {
+	clusters, hosts, machines int
+}
+
+func (s *size) register(flags *flag.FlagSet) {
+	flags.IntVar(&s.clusters, "clusters", 3, "compute clusters")
+	flags.IntVar(&s.hosts, "hosts", 3, "hosts of each compute cluster")
+	flags.IntVar(&s.machines, "machines", 0, "more virtual machines, which nobody uses")
+}
+
+func (l *lab) buildInventory(data string, wanted size) {
+	b := &builder{
+		lab: l, size: wanted, files: filepath.Join(data, "datastores"), datastores: map[string]*simulator.Datastore{},
+	}
 	b.datacenter("dc-1")
-	for i := 1; i <= 3; i++ {
+	for i := 1; i <= wanted.clusters; i++ {
 		b.cluster(i)
 	}
 	b.network("management")
@@ -40,11 +55,12 @@ func (l *lab) buildInventory(data string) {
 	b.connectNetworks()
 	b.datastore("shared-nfs-1", "NFS", 10*tib, 7*tib, b.hosts)
 	for i, cluster := range b.clusters {
-		b.datastore(fmt.Sprintf("%s-vmfs", cluster.Name), "VMFS", 2*tib, 1200*gib, b.hosts[i*3:i*3+3])
+		b.datastore(fmt.Sprintf("%s-vmfs", cluster.Name), "VMFS", 2*tib, 1200*gib, b.hosts[i*wanted.hosts:(i+1)*wanted.hosts])
 	}
-	b.datastore("cluster-1-scratch", "VMFS", 500*gib, 18*gib, b.hosts[:3])
+	b.datastore("cluster-1-scratch", "VMFS", 500*gib, 18*gib, b.hosts[:wanted.hosts])
 	b.folders()
 	b.tags()
+	b.crowd(wanted.machines)
 }
 
 func (b *builder) datacenter(name string) {
@@ -63,7 +79,7 @@ func (b *builder) cluster(number int) {
 	})
 	must(err)
 	cluster := simulator.Map.Get(created.Returnval).(*simulator.ClusterComputeResource)
-	for i := 1; i <= 3; i++ {
+	for i := 1; i <= b.size.hosts; i++ {
 		b.host(cluster, fmt.Sprintf("esx-%d%d.lab.example", number, i))
 	}
 	for _, name := range []string{"platform", "workloads"} {
@@ -72,7 +88,7 @@ func (b *builder) cluster(number int) {
 		})
 		must(err)
 	}
-	summarise(cluster, b.hosts[len(b.hosts)-3:])
+	summarise(cluster, b.hosts[len(b.hosts)-b.size.hosts:])
 	b.clusters = append(b.clusters, cluster)
 }
 

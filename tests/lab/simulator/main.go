@@ -32,6 +32,7 @@ type options struct {
 	keep                           string
 	lifeline, verbose              bool
 	durations                      durations
+	size                           size
 }
 
 func parseOptions() options {
@@ -44,6 +45,7 @@ func parseOptions() options {
 	flag.BoolVar(&o.lifeline, "lifeline", false, "end when standard input closes")
 	flag.BoolVar(&o.verbose, "verbose", false, "keep the simulator's own log")
 	o.durations.register(flag.CommandLine)
+	o.size.register(flag.CommandLine)
 	flag.Parse()
 	return o
 }
@@ -83,7 +85,7 @@ func newLab(o options) *lab {
 
 	l := &lab{service: service, settings: settings{Durations: o.durations, Username: o.username, Password: o.password}}
 	l.forget()
-	l.buildInventory(o.data)
+	l.buildInventory(o.data, o.size)
 	return l
 }
 

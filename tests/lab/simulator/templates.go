@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/methods"
@@ -36,6 +37,17 @@ func (b *builder) folders() {
 	for _, name := range []string{"jump-host", "file-server"} {
 		vm := b.machine(infrastructure, name, 40)
 		_, _ = b.lab.powerOn(vm.Self)
+	}
+}
+
+// crowd fills the inventory with machines of other people, 500 to a folder.
+func (b *builder) crowd(machines int) {
+	var folder types.ManagedObjectReference
+	for i := 0; i < machines; i++ {
+		if i%500 == 0 {
+			folder = b.folder(b.dc.VmFolder, fmt.Sprintf("department-%02d", i/500+1))
+		}
+		b.machine(folder, fmt.Sprintf("server-%04d", i+1), 1)
 	}
 }
 

@@ -1,5 +1,7 @@
 """The second page: what vCenter has, choice by choice."""
 
+import re
+
 import pytest
 from django.core.cache import cache
 from pyVmomi import vim
@@ -180,6 +182,18 @@ def test_placement_refresh_reads_vcenter_anew(walk: Walk, vcenter: VSphere) -> N
 
     assert "palette-gateways" in cached and "renamed" not in cached
     assert "renamed" in fresh and "palette-gateways" not in fresh
+
+
+def test_placement_says_how_old_its_choices_are(walk: Walk) -> None:
+    walk.to_placement()
+    read = re.compile(r'As vCenter was <time-ago datetime="(.*?)"')
+
+    first = read.findall(text_of(walk.fields("placement", {})))
+    second = read.findall(text_of(walk.get("placement")))
+    refreshed = read.findall(text_of(walk.fields("placement", {"refresh": "1"})))
+
+    assert first and first == second
+    assert refreshed[0] > first[0]
 
 
 def test_placement_vanished_value_has_to_be_selected_again(walk: Walk) -> None:
