@@ -1,19 +1,28 @@
-"""Tells waiting steps at once when their vSphere task or their guest has changed.
+"""Tells waiting steps at once when their vSphere task or guest has changed, and people what changed by hand.
 
-One session and one waiting call per vCenter, only while steps wait for it. If this dies nothing is lost:
-every wait ends by itself after some seconds, and the step looks for itself.
+One session and one waiting call per vCenter, only while steps wait for it or machines should run there. If
+this dies nothing is lost: every wait ends by itself after some seconds, and the step looks for itself.
 """
 
 import logging
+import math
 import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from uuid import UUID
 
 from django.db import close_old_connections, connection, transaction
 
+from clusters.expected import (
+    accounts_with_running_machines,
+    expected_machines,
+    look_for_missing,
+    note_changed,
+    note_gone,
+)
 from clusters.models import Machine
 from clusters.steps.work import TASK_REFERENCE, task_reference
 from gateways.logins import check_login, note_refusal
@@ -21,11 +30,16 @@ from gateways.models import CloudAccount
 from palette_portal.orchestration.actions import note_progress, ring
 from palette_portal.orchestration.models import Step, StepState
 from palette_portal.vsphere.errors import VSphereError
+from palette_portal.vsphere.session import VCenter
 from palette_portal.vsphere.watcher import Change, Gone, MachineChanged, TaskChanged, TaskWatcher
 
 logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.3
+# How soon a machine that has begun to run is watched, and one that was missing is found again.
+EXPECT_SECONDS = 10
+# Not every server reports every change by itself.
+SWEEP_SECONDS = 30
 IDLE_SECONDS = 60
 TRY_AGAIN_SECONDS = 5
 # How soon a corrected login is noticed; gateways.logins sees to it that a refused one is not tried often.
@@ -47,9 +61,12 @@ class Wanted:
 def watch(stop: threading.Event) -> None:
     """Keep a thread for every cloud account that steps wait for, until told to stop."""
     threads: dict[UUID, threading.Thread] = {}
+    expecting, asked_at = set[UUID](), -math.inf
     while not stop.wait(LOOK_SECONDS):
         close_old_connections()
-        for account_id in wanted_by_account():
+        if time.monotonic() - asked_at > EXPECT_SECONDS:
+            expecting, asked_at = accounts_with_running_machines(), time.monotonic()
+        for account_id in wanted_by_account().keys() | expecting:
             if account_id not in threads or not threads[account_id].is_alive():
                 threads[account_id] = _start(account_id, stop)
     for thread in threads.values():
@@ -87,13 +104,16 @@ def _start(account_id: UUID, stop: threading.Event) -> threading.Thread:
 
 
 class AccountWatch:
-    """Watches one vCenter; ends when steps have waited for nothing there for a minute."""
+    """Watches one vCenter; ends when for a minute no step has waited and no machine should run there."""
 
     def __init__(self, account_id: UUID, stop: threading.Event) -> None:
         self.account_id = account_id
         self.stop = stop
         self.ended = threading.Event()
         self.machines: dict[str, str] = {}
+        self.expected: Mapping[str, UUID] = {}
+        self.expected_at = -math.inf
+        self.swept_at = time.monotonic()
         self.busy_at = time.monotonic()
 
     def run(self) -> None:
@@ -113,25 +133,44 @@ class AccountWatch:
         try:
             check_login(account)
             with TaskWatcher(account.credentials()) as watcher:
-                watcher.run(self._wanted, self._tell, self.ended)
+                tell = partial(self._tell, watcher.vcenter)
+                watcher.run(partial(self._wanted, watcher, tell), tell, self.ended)
         except VSphereError as error:
             note_refusal(account, error)
             raise
 
-    def _wanted(self) -> tuple[set[str], set[str]]:
+    def _wanted(self, watcher: TaskWatcher, tell: Callable[[Change], None]) -> tuple[set[str], set[str]]:
         close_old_connections()
         wanted = wanted_by_account().get(self.account_id, Wanted())
         now = time.monotonic()
-        self.busy_at = now if wanted else self.busy_at
+        self._expect(watcher, tell, now)
+        self.busy_at = now if wanted or self.expected else self.busy_at
         if self.stop.is_set() or now - self.busy_at > IDLE_SECONDS:
             self.ended.set()
         self.machines = wanted.machines
-        return wanted.tasks, set(wanted.machines)
+        return wanted.tasks, wanted.machines.keys() | self.expected.keys()
 
-    def _tell(self, change: Change) -> None:
+    def _expect(self, watcher: TaskWatcher, tell: Callable[[Change], None], now: float) -> None:
+        if now - self.expected_at > EXPECT_SECONDS:
+            look_for_missing(watcher.vcenter, self.account_id)
+            self.expected, self.expected_at = expected_machines(self.account_id), now
+        if self.expected and now - self.swept_at > SWEEP_SECONDS:
+            self.swept_at = now
+            for change in watcher.look_again():
+                tell(change)
+
+    def _tell(self, vcenter: VCenter, change: Change) -> None:
+        self._observe(vcenter, change)
         for announcement in self._announcements(change):
             with transaction.atomic():
                 announcement()
+
+    def _observe(self, vcenter: VCenter, change: Change) -> None:
+        match change:
+            case MachineChanged(moid=moid) if moid in self.expected:
+                note_changed(self.expected[moid], change)
+            case Gone(moid=moid) if moid in self.expected:
+                note_gone(vcenter, self.expected[moid])
 
     def _announcements(self, change: Change) -> list[Callable[[], object]]:
         match change:

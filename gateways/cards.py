@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from clusters.models import Cluster, Machine
 from clusters.states import ClusterHealth, MachineState
+from clusters.troubles import longest_silence
 from gateways.actions.delete import TOO_EARLY
-from gateways.actions.health import longest_silence
 from gateways.actions.reset import reset_reason
 from gateways.models import PrivateCloudGateway
 from gateways.states import (

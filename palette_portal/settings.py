@@ -178,9 +178,12 @@ ORCHESTRATION_TICK_SECONDS = env.float("ORCHESTRATION_TICK_SECONDS", default=1)
 ORCHESTRATION_WATCHERS = ["clusters.watcher.watch"]
 ORCHESTRATION_SCHEDULES: dict[str, float] = {
     "palette_portal.orchestration.housekeeping.tidy_up": 60,
-    "gateways.actions.health.watch_gateways": 15,
+    "clusters.actions.health.watch_clusters": 15,
     "gateways.actions.health.show_heartbeats": 30,
+    "clusters.actions.queue.release_waiting": 5,
 }
+# Called with an operation that has ended.
+ORCHESTRATION_ENDINGS = ["clusters.actions.queue.release_after"]
 # A task is only a doorbell: results, statistics, retries and schedules of django-q2 are unused; see docs/adr.
 Q_CLUSTER = {
     "name": "portal",
@@ -213,6 +216,12 @@ IPPOOLS_REST_SECONDS = env.float("IPPOOLS_REST_SECONDS", default=120)
 PAIRING_CODE_MINUTES = env.int("PAIRING_CODE_MINUTES", default=60)
 GATEWAY_REGISTRATION_WARNING_MINUTES = env.int("GATEWAY_REGISTRATION_WARNING_MINUTES", default=10)
 GATEWAY_HEARTBEAT_SECONDS = env.int("GATEWAY_HEARTBEAT_SECONDS", default=30)
+# How many clusters a gateway works on at once, by its nodes; further ones wait in its queue.
+GATEWAY_CONCURRENT_PROVISIONING = {
+    1: env.int("GATEWAY_CONCURRENT_PROVISIONING_1_NODE", default=3),
+    3: env.int("GATEWAY_CONCURRENT_PROVISIONING_3_NODES", default=6),
+}
+GATEWAY_SYSTEM_CONCURRENT_PROVISIONING = env.int("GATEWAY_SYSTEM_CONCURRENT_PROVISIONING", default=6)
 GATEWAY_SILENCE_MINUTES = env.int("GATEWAY_SILENCE_MINUTES", default=10)
 # Where the gateway-installer link leads: elsewhere, or to this file, which the portal then serves.
 GATEWAY_INSTALLER_URL = env.str("GATEWAY_INSTALLER_URL", default="")

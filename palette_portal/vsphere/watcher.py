@@ -6,7 +6,7 @@ from threading import Event
 from typing import Any, Self
 
 from palette_portal.vsphere.errors import NotFound
-from palette_portal.vsphere.properties import Properties, filter_spec, kind_of, moid_of, read_one
+from palette_portal.vsphere.properties import Properties, collect, filter_spec, kind_of, moid_of
 from palette_portal.vsphere.session import Credentials, VCenter
 from palette_portal.vsphere.tasks import TASK_PATHS, VSphereTask, task_from
 from palette_portal.vsphere.trust import Timeouts
@@ -15,7 +15,16 @@ from palette_portal.vsphere.vmomi import vmodl
 PropertyCollector = vmodl.query.PropertyCollector
 
 PER_FILTER = 200
-WATCHED_PATHS = {"Task": TASK_PATHS, "VirtualMachine": ("guest.ipAddress", "runtime.powerState")}
+WATCHED_PATHS = {
+    "Task": TASK_PATHS,
+    "VirtualMachine": (
+        "name",
+        "guest.ipAddress",
+        "runtime.powerState",
+        "config.hardware.numCPU",
+        "config.hardware.memoryMB",
+    ),
+}
 
 Key = tuple[str, str]
 
@@ -27,9 +36,14 @@ class TaskChanged:
 
 @dataclass(frozen=True)
 class MachineChanged:
+    """Numbers are 0 while vCenter does not know them, as of a machine whose host is away."""
+
     moid: str
     ip_address: str
     power_state: str
+    name: str = ""
+    num_cpus: int = 0
+    memory_mib: int = 0
 
 
 @dataclass(frozen=True)
@@ -96,6 +110,10 @@ class TaskWatcher:
         self.version = updates.version
         return list(self._changes(updates))
 
+    def look_again(self) -> list[Change]:
+        """Read all machines anew: what a server does not report by itself is found so."""
+        return list(self._read_new(sorted(key for key in self._wanted if key[0] == "VirtualMachine")))
+
     def run(
         self,
         wanted: Callable[[], tuple[Collection[str], Collection[str]]],
@@ -148,13 +166,27 @@ class TaskWatcher:
 
     def _read_new(self, keys: Sequence[Key]) -> Iterator[Change]:
         """Older servers report a new filter's state only with the next change, so it is read at once."""
-        for key in keys:
-            try:
-                found = read_one(self.vcenter, *key, WATCHED_PATHS[key[0]])
-            except NotFound:
-                yield from self._tell(key, Gone(key[1]))
-            else:
-                yield from self._note(key, found.values)
+        for kind in WATCHED_PATHS:
+            of_kind = [key for key in keys if key[0] == kind]
+            for start in range(0, len(of_kind), PER_FILTER):
+                yield from self._read(of_kind[start : start + PER_FILTER])
+
+    def _read(self, keys: Sequence[Key]) -> Iterator[Change]:
+        """All with one question; one that is gone spoils it, so the halves are asked for."""
+        kind = keys[0][0]
+        starts = [self.vcenter.managed(kind, moid) for _kind, moid in keys]
+        try:
+            found = list(collect(self.vcenter, starts, {kind: WATCHED_PATHS[kind]}))
+        except NotFound:
+            if len(keys) == 1:
+                yield from self._tell(keys[0], Gone(keys[0][1]))
+                return
+            half = len(keys) // 2
+            yield from self._read(keys[:half])
+            yield from self._read(keys[half:])
+            return
+        for one in found:
+            yield from self._note((one.kind, one.moid), one.values)
 
     def _changes(self, updates: Any) -> Iterator[Change]:
         for filter_update in updates.filterSet or ():
@@ -182,7 +214,12 @@ def _change(found: Properties, server: str) -> TaskChanged | MachineChanged:
     if found.kind == "Task":
         return TaskChanged(task_from(found, server=server))
     return MachineChanged(
-        found.moid, found.get("guest.ipAddress", ""), found.get("runtime.powerState", "poweredOff")
+        found.moid,
+        found.get("guest.ipAddress", ""),
+        found.get("runtime.powerState", "poweredOff"),
+        found.get("name", ""),
+        found.get("config.hardware.numCPU", 0),
+        found.get("config.hardware.memoryMB", 0),
     )
 
 

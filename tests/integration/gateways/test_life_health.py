@@ -6,11 +6,13 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from clusters.actions import health
+from clusters.actions.health import judge_clusters, watch_clusters
 from clusters.actions.reports import Report, record_report
 from clusters.models import Cluster, ClusterSecrets, Machine
 from clusters.states import ClusterHealth, ClusterState, MachineState
-from gateways.actions import health
-from gateways.actions.health import judge_gateways, show_heartbeats, watch_gateways
+from gateways.actions import health as heartbeats
+from gateways.actions.health import show_heartbeats
 from gateways.states import GatewayState
 from palette_portal.orchestration.models import Event, Severity
 from tests.factories import amelia, make_cluster, make_gateway, make_machine, make_machine_pool, make_release
@@ -43,7 +45,7 @@ def silence(cluster: Cluster, index: int, **ago: int) -> Machine:
 
 
 def judge(cluster: Cluster) -> str:
-    judge_gateways(watching_since=timezone.now() - LONG_AGO)
+    judge_clusters(watching_since=timezone.now() - LONG_AGO)
     cluster.refresh_from_db()
     return cluster.health
 
@@ -104,12 +106,12 @@ def test_portal_that_was_down_gives_nodes_time_to_report(
     monkeypatch.setattr(health, "_watching_since", None)
     silence(cluster, 2, hours=3)
 
-    watch_gateways()
+    watch_clusters()
 
     cluster.refresh_from_db()
     assert cluster.health == ClusterHealth.HEALTHY
     monkeypatch.setattr(health, "_watching_since", timezone.now() - timedelta(minutes=11))
-    watch_gateways()
+    watch_clusters()
     cluster.refresh_from_db()
     assert cluster.health == ClusterHealth.UNHEALTHY
 
@@ -121,7 +123,7 @@ def test_portal_that_was_down_does_not_call_a_silent_node_well(
     judge(cluster)
     monkeypatch.setattr(health, "_watching_since", None)
 
-    watch_gateways()
+    watch_clusters()
 
     cluster.refresh_from_db()
     assert cluster.health == ClusterHealth.UNHEALTHY
@@ -135,14 +137,16 @@ def test_cluster_that_comes_or_goes_is_not_judged(cluster: Cluster, state: Clust
     assert judge(cluster) == ClusterHealth.HEALTHY
 
 
-@pytest.mark.parametrize("name", ["watch_gateways", "show_heartbeats"])
+@pytest.mark.parametrize(
+    "name", ["clusters.actions.health.watch_clusters", "gateways.actions.health.show_heartbeats"]
+)
 def test_schedules_call_it(settings, name: str) -> None:
-    assert f"gateways.actions.health.{name}" in settings.ORCHESTRATION_SCHEDULES
+    assert name in settings.ORCHESTRATION_SCHEDULES
 
 
 def test_open_pages_are_told_of_heartbeats(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     told_of = []
-    monkeypatch.setattr(health, "announce_subject", told_of.append)
+    monkeypatch.setattr(heartbeats, "announce_subject", told_of.append)
     arrived = make_gateway(last_heartbeat_at=timezone.now())
     make_gateway(last_heartbeat_at=timezone.now() - LONG_AGO)
     make_gateway(registered=False)

@@ -190,13 +190,18 @@ def test_watcher_takes_tasks_that_come_later(
     assert {change.task.moid for change in changes if isinstance(change, TaskChanged)} == {second}
 
 
+def seen(machine: VirtualMachine, address: str, power_state: str) -> MachineChanged:
+    return MachineChanged(
+        machine.moid, address, power_state, machine.name, machine.num_cpus, machine.memory_mib
+    )
+
+
 def test_watcher_tells_what_is_gone_and_goes_on(
     vcenter: VCenter, watching: TaskWatcher, machine: VirtualMachine, make_spec: MakeSpec, template
 ) -> None:
-    assert watching.watch(["task-999999"], [machine.moid]) == [
-        Gone("task-999999"),
-        MachineChanged(machine.moid, "", "poweredOff"),
-    ]
+    gone, off = watching.watch(["task-999999"], [machine.moid])
+    assert gone == Gone("task-999999")
+    assert off == seen(machine, "", "poweredOff")
 
     finish(vcenter, machines.start_destroy(vcenter, machine))
     changes_until(watching, lambda change: change == Gone(machine.moid))
@@ -211,12 +216,12 @@ def test_watcher_sees_the_guest_get_its_address(
 ) -> None:
     watching.watch([], [machine.moid])
     machines.start_power_on(vcenter, machine.moid)
-    changes_until(watching, lambda change: change == MachineChanged(machine.moid, "", "poweredOn"))
+    changes_until(watching, lambda change: change == seen(machine, "", "poweredOn"))
 
     with lab.connect() as administrator:
         administrator.set_options(administrator.machine(machine.name), {"SET.guest.ipAddress": "10.10.1.20"})
 
-    changes_until(watching, lambda change: change == MachineChanged(machine.moid, "10.10.1.20", "poweredOn"))
+    changes_until(watching, lambda change: change == seen(machine, "10.10.1.20", "poweredOn"))
 
 
 def test_watcher_says_that_its_session_has_ended(lab: Lab, watching: TaskWatcher) -> None:
