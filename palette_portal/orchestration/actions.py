@@ -1,10 +1,13 @@
 """What apps and pages do with operations. Each joins the caller's transaction."""
 
 from collections.abc import Sequence
+from functools import partial
 
+from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
+from django.utils.module_loading import import_string
 
 from palette_portal.http import Conflict
 from palette_portal.orchestration.changes import Change, announce
@@ -147,6 +150,7 @@ def cancel_operation(operation: Operation, *, by: User | None) -> bool:
         message=f"{operation}: {reason[0].lower()}{reason[1:]}",
         operation=operation,
     )
+    _tell_end(operation)
     return True
 
 
@@ -249,7 +253,14 @@ def end_if_done(operation: Operation) -> bool:
         message=f"{operation}: all steps are done.",
         operation=operation,
     )
+    _tell_end(operation)
     return True
+
+
+def _tell_end(operation: Operation) -> None:
+    """After the commit the apps hear of it: what waited for the end can begin."""
+    for path in settings.ORCHESTRATION_ENDINGS:
+        transaction.on_commit(partial(import_string(path), operation), robust=True)
 
 
 def lock_reference(external_ref: str) -> None:
