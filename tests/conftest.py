@@ -16,6 +16,7 @@ from django.conf import settings
 from django.core.cache import cache
 
 from palette_portal.launcher.postgres import EmbeddedPostgres
+from palette_portal.vsphere.session import keep_records
 
 UNSAFE_BUT_QUICK = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
@@ -41,6 +42,7 @@ def configure_django() -> None:
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
     settings.IPPOOLS_REST_SECONDS = 0
     django.setup()
+    keep_records(None)  # tests that are about them say where
 
 
 ensure_database()

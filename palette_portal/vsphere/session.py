@@ -16,6 +16,7 @@ from typing import Any, Self
 
 from palette_portal.vsphere.endpoint import Endpoint, parse_server
 from palette_portal.vsphere.errors import LoginRefused, NotVCenter, SessionExpired, VSphereError
+from palette_portal.vsphere.records import Record, SessionRecords
 from palette_portal.vsphere.soap import Stub
 from palette_portal.vsphere.trust import Timeouts, Trust
 from palette_portal.vsphere.version import About, check_version, read_about
@@ -25,7 +26,16 @@ logger = logging.getLogger(__name__)
 
 ALIVE_FOR_SECONDS = 30
 IDLE_SECONDS = 15 * 60
+SWEEP_SECONDS = 60
 REFUSED_FOR_SECONDS = 60  # vCenter locks an account after five wrong passwords in three minutes
+
+# Where the processes of a machine note what they have open; nowhere unless `keep_records` was called.
+_records: SessionRecords | None = None
+
+
+def keep_records(records: SessionRecords | None) -> None:
+    global _records
+    _records = records
 
 
 @dataclass(frozen=True)
@@ -54,8 +64,10 @@ class VCenter:
         self.stub = Stub(credentials.endpoint, credentials.trust, self.timeouts)
         self.service_instance: Any = vim.ServiceInstance("ServiceInstance", self.stub)
         self.content: Any = None
+        self.rest_round_trips = 0
         self.closed = False
         self._logging_in = threading.RLock()
+        self._record: Record | None = None
 
     @property
     def about(self) -> About:
@@ -67,7 +79,11 @@ class VCenter:
 
     @property
     def round_trips(self) -> int:
-        return int(self.stub.round_trips)
+        """Times that an answer was waited for, SOAP and REST."""
+        return int(self.stub.round_trips) + self.rest_round_trips
+
+    def count_rest(self) -> None:
+        self.rest_round_trips += 1
 
     def managed(self, kind: str, moid: str) -> Any:
         """The live object, to call methods on; its properties are read through `properties`."""
@@ -94,6 +110,18 @@ class VCenter:
 
     def _log_in(self) -> None:
         self.content.sessionManager.Login(self.credentials.username, self.credentials.password, None)
+        self._forget_record()
+        if _records is not None:
+            self._record = _records.keep(
+                server=self.credentials.server, trust=self.credentials.trust, cookie=self.stub.cookie
+            )
+            _records.end_those_of_the_dead(at_most_every=SWEEP_SECONDS)
+
+    def _forget_record(self, *, is_over: bool = True) -> None:
+        """A session that could not be logged out is tried again by whoever comes next."""
+        record, self._record = self._record, None
+        if record is not None and _records is not None:
+            _records.forget(record) if is_over else _records.let_go(record)
 
     def log_in_again(self, cookie: str) -> None:
         """A new session in place of the one of this cookie; once, however many threads noticed its end."""
@@ -118,12 +146,16 @@ class VCenter:
             self.content.sessionManager.Logout()
         except VSphereError as error:
             logger.info("Could not log out of %s: %s", self.server, error.sentence)
+            self._forget_record(is_over=isinstance(error, SessionExpired))
+        else:
+            self._forget_record()
         finally:
             self.stub.end()
 
     def abandon(self) -> None:
         """Forget a session that belongs to the parent process: it is still used there."""
         self.closed = True
+        self._forget_record(is_over=False)
         self.stub.abandon()
 
 
@@ -201,6 +233,8 @@ class Sessions:
             entries, self._entries = self._entries, {}
         for entry in entries.values():
             _close(entry)
+        if _records is not None:
+            _records.end_those_of_the_dead()
 
     def __enter__(self) -> Self:
         return self
