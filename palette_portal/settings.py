@@ -180,6 +180,7 @@ ORCHESTRATION_SCHEDULES: dict[str, float] = {
     "palette_portal.orchestration.housekeeping.tidy_up": 60,
     "clusters.actions.health.watch_clusters": 15,
     "gateways.actions.health.show_heartbeats": 30,
+    "gateways.actions.system.watch_system_gateways": 15,
     "clusters.actions.queue.release_waiting": 5,
 }
 # Called with an operation that has ended.
@@ -209,6 +210,9 @@ VSPHERE_CONNECT_TIMEOUT_SECONDS = env.float("VSPHERE_CONNECT_TIMEOUT_SECONDS", d
 VSPHERE_READ_TIMEOUT_SECONDS = env.float("VSPHERE_READ_TIMEOUT_SECONDS", default=60)
 # Where no vCenter server that is typed may lead: clouds give out their machines' secrets at link-local.
 VSPHERE_DENIED_NETWORKS = env.list("VSPHERE_DENIED_NETWORKS", default=["169.254.0.0/16", "fe80::/10"])
+
+# Where the OVAs of node images are kept, as <template name>.ova; empty: templates are put there by hand.
+PROFILES_IMAGES_URL = env.str("PROFILES_IMAGES_URL", default="")
 
 # How long a released address rests: neighbours and switches remember whose it was.
 IPPOOLS_REST_SECONDS = env.float("IPPOOLS_REST_SECONDS", default=120)

@@ -21,6 +21,8 @@ _HOST_NAME = re.compile(
 )
 _VERSION = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
 _TOKEN = re.compile(r"[a-z0-9]{6}\.[a-z0-9]{16}")
+# Nothing that a shell, a URL or YAML reads in two ways.
+_WEB_ADDRESS = re.compile(r"https://[A-Za-z0-9][A-Za-z0-9._~:/@%+=-]*")
 _MAC = re.compile(r"([0-9a-f]{2}:){5}[0-9a-f]{2}", re.IGNORECASE)
 # Printable ASCII without spaces, double quotes and backslashes: stays inside its quotes on the guest.
 _PLAIN = re.compile(r"[!#-\[\]-~]*")
@@ -121,6 +123,18 @@ class Taint:
 
     def as_json(self) -> dict[str, str]:
         return {"key": self.key, "value": self.value, "effect": str(self.effect)}
+
+
+@dataclass(frozen=True)
+class ManifestUrl:
+    """A YAML text that the first control plane node fetches, of a fixed version, and applies in its turn."""
+
+    name: str
+    url: str
+
+    def __post_init__(self) -> None:
+        _require(_LABEL, self.name, f"The manifest name {self.name!r}")
+        _require(_WEB_ADDRESS, self.url, f"The address of the manifest {self.name!r}")
 
 
 @dataclass(frozen=True)
