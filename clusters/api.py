@@ -1,7 +1,7 @@
-"""What nodes call, each with the token of its own machine: reports of their progress, and instructions.
+"""What nodes call, each with the token of its own machine: reports of their progress, and what to do.
 
 Errors are {"code", "message"}. A node drops a report that is refused with 401, 404 or 422 and keeps one that
-met 429 or 5xx. A control plane node asks for instructions now and then: see palette_portal/bootstrap/README.md.
+met 429 or 5xx. Instructions: palette_portal/bootstrap/README.md.
 """
 
 from http import HTTPStatus
@@ -16,7 +16,9 @@ from ninja.throttling import AuthRateThrottle
 from pydantic import IPvAnyAddress
 
 from clusters.actions.instructions import arguments_of, finish_instruction, next_instruction
+from clusters.actions.load import record_load, wants_load
 from clusters.actions.reports import Report, record_report
+from clusters.load import UnreadableLoad, parse_load
 from clusters.models import Machine, NodeInstruction
 from clusters.states import MachineState
 from clusters.tokens import is_token_of
@@ -25,6 +27,7 @@ from palette_portal.bootstrap.instructions import instruction_text
 router = Router(tags=["nodes"])
 
 MAXIMUM_BYTES = 16 * 1024
+MAXIMUM_LOAD_BYTES = 2 * 1024**2
 
 
 class ReportIn(Schema):
@@ -55,9 +58,14 @@ class ErrorOut(Schema):
 class MachineToken(HttpBearer):
     """Holds for the one machine that the address names."""
 
+    def __init__(self, maximum_bytes: int = MAXIMUM_BYTES) -> None:
+        super().__init__()
+        self.maximum_bytes = maximum_bytes
+
     def authenticate(self, request: HttpRequest, token: str) -> Machine | None:
-        if int(request.headers.get("Content-Length") or 0) > MAXIMUM_BYTES:
-            raise HttpError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "A report has at most 16 KiB.")
+        if int(request.headers.get("Content-Length") or 0) > self.maximum_bytes:
+            most = f"A report has at most {self.maximum_bytes // 1024} KiB."
+            raise HttpError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, most)
         match = request.resolver_match
         machine = Machine.objects.filter(pk=match.kwargs["machine_uuid"]).first() if match else None
         return machine if is_token_of(machine, token) else None
@@ -124,6 +132,35 @@ def instruction_answer(
     except NodeInstruction.DoesNotExist:
         unknown = "The node's cluster has no such instruction."
         return Status(404, ErrorOut(code="UnknownInstruction", message=unknown))
+    return Status(204, None)
+
+
+@router.get(
+    "/{uuid:machine_uuid}/load",
+    response={200: None, 204: None},
+    auth=MachineToken(),
+    throttle=[MachineRateThrottle("30/m", scope="machine-load-question")],
+    url_name="machine-load",
+)
+def load_question(request: HttpRequest, machine_uuid: UUID) -> Status[None]:
+    """200 when this node shall tell the cluster's load now."""
+    return Status(200 if wants_load(_machine(request)) else 204, None)
+
+
+@router.post(
+    "/{uuid:machine_uuid}/load",
+    response={204: None, 409: ErrorOut, 422: ErrorOut},
+    auth=MachineToken(MAXIMUM_LOAD_BYTES),
+    throttle=[MachineRateThrottle("30/m", scope="machine-load")],
+)
+def load(request: HttpRequest, machine_uuid: UUID) -> Status[ErrorOut | None]:
+    machine = _machine(request)
+    if not wants_load(machine):
+        return Status(409, ErrorOut(code="NotWanted", message="Nobody waits for the cluster's load now."))
+    try:
+        record_load(machine=machine, load=parse_load(request.body.decode(errors="replace")))
+    except UnreadableLoad as error:
+        return Status(422, ErrorOut(code="UnreadableLoad", message=str(error)))
     return Status(204, None)
 
 

@@ -1,5 +1,7 @@
 """From our rows to what a node and its VM shall be. The same rows always give the same documents."""
 
+from dataclasses import replace
+
 from django.conf import settings
 
 from clusters.models import AddressAllocation, Cluster, Machine, PoolRole
@@ -50,7 +52,9 @@ def clone_spec(machine: Machine) -> CloneSpec:
 def guest_documents(machine: Machine, *, mac_address: str) -> dict[str, str]:
     """The VM's extraConfig with the node's documents; full of secrets."""
     node = node_spec(machine, mac_address=mac_address)
-    return guestinfo(metadata(node), user_data(cluster_spec(machine.cluster), node))
+    # While nodes are replaced, the cluster has nodes of two versions.
+    cluster = replace(cluster_spec(machine.cluster), kubernetes_version=machine.kubernetes_version)
+    return guestinfo(metadata(node), user_data(cluster, node))
 
 
 def cluster_spec(cluster: Cluster) -> ClusterSpec:

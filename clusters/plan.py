@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from itertools import chain
+from typing import Any
 
 from clusters.models import AddressAllocation, Cluster, Machine, PoolRole
 from palette_portal.orchestration.steps import StepSpec
@@ -36,15 +37,17 @@ def provision_plan(
 
 def _preparation(cluster: Cluster) -> list[StepSpec]:
     static = cluster.address_allocation == AddressAllocation.STATIC
-    claim = _step(
+    claim = step_spec(
         ADDRESSES_CLAIMED, "Claim IP addresses", "preparation.ensure_addresses_claimed", [ACCOUNT_VALID]
     )
     return [
-        _step(ACCOUNT_VALID, "Validate cloud account", "preparation.ensure_account_valid"),
-        _step(PLACEMENT_VALID, "Check placement", "preparation.ensure_placement_valid", [ACCOUNT_VALID]),
+        step_spec(ACCOUNT_VALID, "Validate cloud account", "preparation.ensure_account_valid"),
+        step_spec(PLACEMENT_VALID, "Check placement", "preparation.ensure_placement_valid", [ACCOUNT_VALID]),
         *([claim] if static else []),
-        _step(IMAGE_FOUND, "Find image template", "preparation.ensure_image_template_found", [ACCOUNT_VALID]),
-        _step(
+        step_spec(
+            IMAGE_FOUND, "Provide image template", "images.ensure_image_template_found", [ACCOUNT_VALID]
+        ),
+        step_spec(
             PKI_GENERATED,
             "Generate certificates",
             "preparation.ensure_pki_generated",
@@ -56,35 +59,59 @@ def _preparation(cluster: Cluster) -> list[StepSpec]:
 def _machine(cluster: Cluster, machine: Machine, *, after: Machine | None) -> list[StepSpec]:
     """`after` is the machine whose node must be in the cluster before this one is powered on."""
     static = cluster.address_allocation == AddressAllocation.STATIC
-    before_clone = [PLACEMENT_VALID, IMAGE_FOUND, *([ADDRESSES_CLAIMED] if static else [])]
-    earlier = [in_cluster_key(after)] if after else []
+    return machine_steps(
+        machine,
+        before_clone=[PLACEMENT_VALID, IMAGE_FOUND, *([ADDRESSES_CLAIMED] if static else [])],
+        before_configuring=[PKI_GENERATED],
+        before_power_on=[in_cluster_key(after)] if after else [],
+        before_blanking=[NODES_READY],
+        begins_cluster=after is None,
+    )
+
+
+def machine_steps(
+    machine: Machine,
+    *,
+    before_clone: Sequence[str],
+    before_configuring: Sequence[str],
+    before_power_on: Sequence[str],
+    before_blanking: Sequence[str],
+    begins_cluster: bool = False,
+) -> list[StepSpec]:
+    """From nothing to a node of the cluster."""
     cloned, configured, powered, address, blanked = (
         f"{machine.name}/{word}" for word in ("cloned", "configured", "powered-on", "address", "blanked")
     )
-    enter = "nodes.ensure_machine_joined" if after else "nodes.ensure_control_plane_up"
+    enter = "nodes.ensure_control_plane_up" if begins_cluster else "nodes.ensure_machine_joined"
     return [
-        _step(cloned, "Clone virtual machine", "machines.ensure_machine_cloned", before_clone, machine),
-        _step(
+        step_spec(cloned, "Clone virtual machine", "machines.ensure_machine_cloned", before_clone, machine),
+        step_spec(
             configured,
             "Configure virtual machine",
             "machines.ensure_machine_configured",
-            [cloned, PKI_GENERATED],
+            [cloned, *before_configuring],
             machine,
         ),
-        _step(powered, "Power on", "machines.ensure_machine_powered_on", [configured, *earlier], machine),
-        _step(address, "Wait for IP address", "machines.wait_for_guest_address", [powered], machine),
-        _step(
+        step_spec(
+            powered,
+            "Power on",
+            "machines.ensure_machine_powered_on",
+            [configured, *before_power_on],
+            machine,
+        ),
+        step_spec(address, "Wait for IP address", "machines.wait_for_guest_address", [powered], machine),
+        step_spec(
             in_cluster_key(machine),
-            "Join the cluster" if after else "Start control plane",
+            "Start control plane" if begins_cluster else "Join the cluster",
             enter,
             [address],
             machine,
         ),
-        _step(
+        step_spec(
             blanked,
             "Remove secrets from vCenter",
             "machines.ensure_guestinfo_blanked",
-            [NODES_READY],
+            before_blanking,
             machine,
         ),
     ]
@@ -97,9 +124,9 @@ def in_cluster_key(machine: Machine) -> str:
 def _completion(machines: Sequence[Machine], extra_steps: Sequence[StepSpec]) -> list[StepSpec]:
     every_node = [in_cluster_key(machine) for machine in machines]
     return [
-        _step(NODES_READY, "Wait for nodes to be ready", "nodes.ensure_nodes_ready", every_node),
+        step_spec(NODES_READY, "Wait for nodes to be ready", "nodes.ensure_nodes_ready", every_node),
         *extra_steps,
-        _step(
+        step_spec(
             CLUSTER_RUNNING,
             "Finish",
             "nodes.ensure_cluster_running",
@@ -108,14 +135,20 @@ def _completion(machines: Sequence[Machine], extra_steps: Sequence[StepSpec]) ->
     ]
 
 
-def _step(
-    key: str, title: str, function: str, depends_on: Iterable[str] = (), machine: Machine | None = None
+def step_spec(
+    key: str,
+    title: str,
+    function: str,
+    depends_on: Iterable[str] = (),
+    machine: Machine | None = None,
+    **arguments: Any,
 ) -> StepSpec:
+    """One of clusters.steps, about the machine if one is given."""
     return StepSpec(
         key=key,
         title=title,
         function=f"clusters.steps.{function}",
-        arguments={"machine": str(machine.id)} if machine else {},
+        arguments={"machine": str(machine.id), **arguments} if machine else arguments,
         depends_on=tuple(depends_on),
         group=machine.name if machine else "",
     )

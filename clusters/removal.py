@@ -14,10 +14,10 @@ CLUSTER_DELETED = "cluster-deleted"
 
 def removal_plan(machines: Sequence[Machine], *, extra_steps: Sequence[StepSpec] = ()) -> list[StepSpec]:
     """Machines go side by side. `extra_steps` come when the cluster is Deleted."""
-    gone = [f"{machine.name}/gone" for machine in machines]
+    gone = [gone_key(machine) for machine in machines]
     return [
         _step(EARLIER_STEPS_ENDED, "Stop what is running", "ensure_earlier_steps_ended"),
-        *chain.from_iterable(_machine(machine) for machine in machines),
+        *chain.from_iterable(machine_removal(machine, after=[EARLIER_STEPS_ENDED]) for machine in machines),
         _step(NOTHING_LEFT, "Look for anything left", "ensure_nothing_left", [EARLIER_STEPS_ENDED, *gone]),
         _step(ADDRESSES_RELEASED, "Release IP addresses", "ensure_addresses_released", [NOTHING_LEFT]),
         _step(CLUSTER_DELETED, "Finish the removal", "ensure_cluster_deleted", [ADDRESSES_RELEASED]),
@@ -25,12 +25,16 @@ def removal_plan(machines: Sequence[Machine], *, extra_steps: Sequence[StepSpec]
     ]
 
 
-def _machine(machine: Machine) -> list[StepSpec]:
-    tasks, off, destroyed, gone = (
-        f"{machine.name}/{word}" for word in ("tasks-ended", "powered-off", "destroyed", "gone")
-    )
+def gone_key(machine: Machine) -> str:
+    """The last step of a machine's removal."""
+    return f"{machine.name}/gone"
+
+
+def machine_removal(machine: Machine, *, after: Sequence[str]) -> list[StepSpec]:
+    gone = gone_key(machine)
+    tasks, off, destroyed = (f"{machine.name}/{word}" for word in ("tasks-ended", "powered-off", "destroyed"))
     return [
-        _step(tasks, "Stop vSphere tasks", "ensure_machine_tasks_ended", [EARLIER_STEPS_ENDED], machine),
+        _step(tasks, "Stop vSphere tasks", "ensure_machine_tasks_ended", after, machine),
         _step(off, "Power off", "ensure_machine_powered_off", [tasks], machine),
         _step(destroyed, "Remove virtual machine", "ensure_machine_destroyed", [off], machine),
         _step(gone, "Confirm that it is gone", "ensure_machine_gone", [destroyed], machine),

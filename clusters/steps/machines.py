@@ -34,7 +34,7 @@ SLOW_GUEST = timedelta(minutes=5)
 
 @step
 def ensure_machine_cloned(work: Work) -> Outcome:
-    machine, message = work.machine, f"vCenter is cloning {work.cluster.image_template}."
+    machine, message = work.machine, f"vCenter is cloning {work.machine.image_template}."
     if busy := work.open_task(message):
         return busy
     vm, lost = find_machine(work.vcenter, clone_spec(machine)), None
@@ -64,7 +64,7 @@ def _start_clone(work: Work) -> str:
 def _template_moid(work: Work) -> str:
     cluster = work.cluster
     template = find_template(
-        work.vcenter, cluster.datacenter_moid, cluster.image_folder, cluster.image_template
+        work.vcenter, cluster.datacenter_moid, cluster.image_folder, work.machine.image_template
     )
     return template.moid
 
@@ -73,7 +73,7 @@ def _cloned(machine: Machine, vm: VirtualMachine) -> Done:
     def write() -> None:
         update_machine(machine.id, MachineState.PROVISIONING, moid=vm.moid, bios_uuid=vm.bios_uuid)
 
-    message = f"{machine.name} was cloned from {machine.cluster.image_template}."
+    message = f"{machine.name} was cloned from {machine.image_template}."
     return Done(message, (_note("MachineCloned", message, machine),), write)
 
 

@@ -1,5 +1,6 @@
 """The Kubernetes side: what nodes report of themselves brings the cluster up, one truth at a time."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from django.utils import timezone
@@ -30,6 +31,22 @@ def ensure_machine_joined(work: Work) -> Outcome:
     joined = f"{machine.name} is a node of {work.cluster.name}."
     note = Note(Severity.INFO, "MachineJoined", joined, "machine", machine.name)
     return _phase(work, "joined", "kubeadm is joining the node", note)
+
+
+@step
+def ensure_machine_ready(work: Work) -> Outcome:
+    """Of a machine that joins a running cluster."""
+    machine = work.machine
+    running = f"{machine.name} is ready and takes pods."
+    note = Note(Severity.INFO, "MachineRunning", running, "machine", machine.name)
+    outcome = _phase(work, "ready", "the node is getting ready", note)
+    if not isinstance(outcome, Done):
+        return outcome
+
+    def write() -> None:
+        update_machine(machine.id, MachineState.RUNNING, running_at=machine.running_at or timezone.now())
+
+    return replace(outcome, write=write)
 
 
 def _phase(work: Work, phase: str, doing: str, done: Note) -> Outcome:

@@ -24,7 +24,7 @@ from palette_portal.orchestration.outcomes import Done, Failed, Note, Outcome, R
 from palette_portal.vsphere.capacity import read_capacity
 from palette_portal.vsphere.errors import DatastoreFull, NotEnoughResources, NotFound
 from palette_portal.vsphere.inventory import Inventory, read_inventory
-from palette_portal.vsphere.machines import find_machine, find_template
+from palette_portal.vsphere.machines import find_machine
 from palette_portal.vsphere.session import VCenter
 from palette_portal.vsphere.version import clock_skew, judge_version
 
@@ -60,7 +60,7 @@ def _skew_sentence(server: str, skew: timedelta) -> str:
 
 @step
 def ensure_placement_valid(work: Work) -> Outcome:
-    machines = list(_machines(work.cluster))
+    machines = list(_machines(work))
     inventory = read_inventory(work.vcenter)
     _check_present(work.cluster, {machine.placement for machine in machines}, inventory)
     _check_datastores(machines, inventory)
@@ -76,7 +76,7 @@ def ensure_placement_valid(work: Work) -> Outcome:
 def ensure_addresses_claimed(work: Work) -> Outcome:
     """Claims are facts of their own: a second run finds them and claims nothing. All are made, or none."""
     cluster = work.cluster
-    machines = list(_machines(cluster))
+    machines = list(_machines(work))
     claims = _claim(work, [*map(_wanted_by_machine, machines), _wanted_by_endpoint(cluster)])
     if isinstance(claims, PoolExhausted):
         return _wait_in_line(work, claims)
@@ -110,16 +110,6 @@ def _claim(work: Work, wanted: list[WantedAddress]) -> list[IPAddressClaim] | Po
 
 
 @step
-def ensure_image_template_found(work: Work) -> Outcome:
-    cluster = work.cluster
-    template = find_template(
-        work.vcenter, cluster.datacenter_moid, cluster.image_folder, cluster.image_template
-    )
-    found = f"Template {template.name} for Kubernetes {cluster.kubernetes_version} is there."
-    return _done("ImageTemplateFound", found)
-
-
-@step
 def ensure_pki_generated(work: Work) -> Outcome:
     cluster = work.cluster
     if ClusterSecrets.objects.filter(cluster=cluster).exclude(pki="").exists():
@@ -150,12 +140,12 @@ def _told(reason: str, message: str) -> Note:
     return Note(Severity.INFO, reason, message)
 
 
-def _machines(cluster: Cluster) -> Iterable[Machine]:
-    return (
-        Machine.objects.present()
-        .filter(cluster=cluster)
-        .select_related("pool__ip_pool", "placement", "cluster")
-    )
+def _machines(work: Work) -> Iterable[Machine]:
+    """The operation's own; without a list of them all that the cluster has."""
+    machines = Machine.objects.present().filter(cluster=work.cluster)
+    if ids := work.context.arguments.get("machines"):
+        machines = machines.filter(pk__in=ids)
+    return machines.select_related("pool__ip_pool", "placement", "cluster")
 
 
 def _wanted_by_machine(machine: Machine) -> WantedAddress:

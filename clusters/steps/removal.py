@@ -236,7 +236,7 @@ def _lost_clone(work: Work) -> str | None:
     cluster = work.cluster
     try:
         template = find_template(
-            work.vcenter, cluster.datacenter_moid, cluster.image_folder, cluster.image_template
+            work.vcenter, cluster.datacenter_moid, cluster.image_folder, work.machine.image_template
         )
     except NotFound:  # without a template nothing is cloned from it
         return None

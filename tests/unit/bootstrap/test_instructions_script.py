@@ -1,4 +1,4 @@
-"""palette-instructions as a control plane node runs it: a portal on loopback, and a kubectl that writes down."""
+"""palette-instructions on a control plane node: a portal on loopback, and a kubectl that writes down."""
 
 import os
 import subprocess
