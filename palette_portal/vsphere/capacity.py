@@ -37,7 +37,12 @@ def read_capacity(vcenter: VCenter, compute_cluster_moid: str) -> Capacity:
         {"HostSystem": HOST_PATHS},
         [Traversal("ComputeResource", "host")],
     )
-    return _sum([host for host in found if _is_usable(host)])
+    return capacity_of(found)
+
+
+def capacity_of(hosts: Iterable[Properties]) -> Capacity:
+    """Of hosts that were read with `HOST_PATHS`."""
+    return _sum([host for host in hosts if _is_usable(host)])
 
 
 def _is_usable(host: Properties) -> bool:

@@ -50,8 +50,13 @@ def collect(
     traversals: Sequence[Traversal] = (),
 ) -> Iterator[Properties]:
     """One sweep from the starting objects along the traversals; a page is one round trip."""
+    return collect_all(vcenter, [filter_spec(starts, wanted, traversals)])
+
+
+def collect_all(vcenter: VCenter, specs: Sequence[Any]) -> Iterator[Properties]:
+    """Several sweeps in the same round trips."""
     collector = vcenter.content.propertyCollector
-    page = _first_page(vcenter, filter_spec(starts, wanted, traversals))
+    page = _first_page(vcenter, specs)
     while page is not None:
         for found in page.objects:
             yield _properties(found)
@@ -86,19 +91,19 @@ def _select_sets(traversals: Sequence[Traversal]) -> list[Any]:
     ]
 
 
-def _first_page(vcenter: VCenter, spec: Any) -> Any:
+def _first_page(vcenter: VCenter, specs: Sequence[Any]) -> Any:
     """An ended session may be answered with objects without values instead of a fault."""
     cookie = vcenter.stub.cookie
-    page = _retrieve(vcenter, spec)
+    page = _retrieve(vcenter, specs)
     if _session_has_ended(page):
         vcenter.log_in_again(cookie)
-        page = _retrieve(vcenter, spec)
+        page = _retrieve(vcenter, specs)
     return page
 
 
-def _retrieve(vcenter: VCenter, spec: Any) -> Any:
+def _retrieve(vcenter: VCenter, specs: Sequence[Any]) -> Any:
     options = PropertyCollector.RetrieveOptions(maxObjects=PAGE)
-    return vcenter.content.propertyCollector.RetrievePropertiesEx([spec], options)
+    return vcenter.content.propertyCollector.RetrievePropertiesEx(list(specs), options)
 
 
 def _session_has_ended(page: Any) -> bool:

@@ -2,10 +2,9 @@
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.client import HTTPResponse
 from typing import Any
 from urllib.parse import quote
 
@@ -19,6 +18,7 @@ from palette_portal.vsphere.errors import (
     VSphereError,
 )
 from palette_portal.vsphere.faults import CONNECTION_ERRORS, translate
+from palette_portal.vsphere.pipelining import Question, ask_in_one_go
 from palette_portal.vsphere.session import Credentials
 from palette_portal.vsphere.trust import Timeouts, VerifiedConnection
 
@@ -44,10 +44,23 @@ class NotSpoken(NotFound):
     """The server does not know the path: another dialect may work."""
 
 
+def nobody_counts() -> None:
+    return
+
+
 class RestSession:
-    def __init__(self, credentials: Credentials, dialect: Dialect, timeouts: Timeouts) -> None:
+    """`count` is called for each time that an answer is waited for."""
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        dialect: Dialect,
+        timeouts: Timeouts,
+        count: Callable[[], None] = nobody_counts,
+    ) -> None:
         self.credentials = credentials
         self.dialect = dialect
+        self.count = count
         self.server = str(credentials.endpoint)
         self.connection = VerifiedConnection(credentials.endpoint, credentials.trust, timeouts)
         self.token = ""
@@ -71,22 +84,44 @@ class RestSession:
         return self._send("GET", path, {SESSION_HEADER: self.token})
 
     def post(self, path: str, action: str, body: object) -> Any:
-        url = f"{path}?{self.dialect.action}={action}"
-        return self._send("POST", url, {SESSION_HEADER: self.token}, json.dumps(body))
+        question = self.posting(path, action, body)
+        return self._send("POST", question.path, {SESSION_HEADER: self.token}, question.body)
+
+    def posting(self, path: str, action: str, body: object) -> Question:
+        return Question("POST", f"{path}?{self.dialect.action}={action}", json.dumps(body))
+
+    def ask_all(self, questions: Sequence[Question]) -> list[Any]:
+        """Answers in order; all are asked at once. Only for questions: one may be asked again."""
+        if not questions:
+            return []
+        self.count()
+        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        try:
+            told = ask_in_one_go(self.connection, questions, {**headers, SESSION_HEADER: self.token})
+        except CONNECTION_ERRORS as problem:
+            raise translate(problem, server=self.server) from problem
+        answers = []
+        for question, (status, content) in zip(questions, told, strict=False):
+            self._check(status, question.path)
+            answers.append(self._decode(content))
+        return answers + [self._ask_alone(question) for question in questions[len(answers) :]]
+
+    def _ask_alone(self, question: Question) -> Any:
+        return self._send(question.method, question.path, {SESSION_HEADER: self.token}, question.body or None)
 
     def _send(self, method: str, path: str, headers: dict[str, str], body: str | None = None) -> Any:
         headers = {"Content-Type": "application/json", "Accept": "application/json", **headers}
+        self.count()
         try:
             self.connection.request(method, path, body, headers)
             response = self.connection.getresponse()
             content = response.read()
         except CONNECTION_ERRORS as problem:
             raise translate(problem, server=self.server) from problem
-        self._check(response, path)
+        self._check(response.status, path)
         return self._decode(content)
 
-    def _check(self, response: HTTPResponse, path: str) -> None:
-        status = response.status
+    def _check(self, status: int, path: str) -> None:
         if status < 300:
             return
         if status == 404:
@@ -115,8 +150,13 @@ class RestSession:
 
 
 @contextmanager
-def rest_session(credentials: Credentials, dialect: Dialect, timeouts: Timeouts) -> Iterator[RestSession]:
-    session = RestSession(credentials, dialect, timeouts)
+def rest_session(
+    credentials: Credentials,
+    dialect: Dialect,
+    timeouts: Timeouts,
+    count: Callable[[], None] = nobody_counts,
+) -> Iterator[RestSession]:
+    session = RestSession(credentials, dialect, timeouts, count)
     try:
         session.log_in()
         yield session
