@@ -131,7 +131,7 @@ def _prepare(cluster: Cluster, machines: Sequence[Machine], *, after: Sequence[s
             placement, "Check placement", "preparation.ensure_placement_valid", [account], machines=ids
         ),
         step_spec(
-            image, "Find image template", "preparation.ensure_image_template_found", [account], machines=ids
+            image, "Provide image template", "images.ensure_image_template_found", [account], machines=ids
         ),
         step_spec(token, "Make a token for new nodes", "membership.ensure_join_token", after),
     ]
