@@ -1,8 +1,11 @@
 import uuid
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Func, Q
 from django.utils import timezone
 
 from clusters.profiles.models import LayerKind, ProfileVersion
@@ -12,6 +15,10 @@ from palette_portal.encryption import EncryptedTextField
 from palette_portal.orchestration.steps import Subject
 from palette_portal.tenants.models import Project, Tenant, User
 from palette_portal.tenants.permissions import Permission, can
+
+
+# How long the list can still show a deleted cluster.
+DELETED_SHOWN = timedelta(hours=72)
 
 
 class ClusterPurpose(models.TextChoices):
@@ -34,6 +41,19 @@ class ClusterQuerySet(models.QuerySet["Cluster"]):
 
     def present(self) -> "ClusterQuerySet":
         return self.exclude(state=ClusterState.DELETED)
+
+    def in_states(self, states: Sequence[str]) -> "ClusterQuerySet":
+        """All that are present unless states are named; of deleted ones those of the last 72 hours."""
+        if not states:
+            return self.present()
+        gone = Q(state=ClusterState.DELETED, deleted_at__gte=timezone.now() - DELETED_SHOWN)
+        present = Q(state__in=[state for state in states if state != ClusterState.DELETED])
+        return self.filter(present | gone if ClusterState.DELETED in states else present)
+
+    def tags_used(self) -> models.QuerySet[Any, str]:
+        """The most used first."""
+        each = self.annotate(tag=Func(F("tags"), function="unnest")).order_by().values("tag")
+        return each.annotate(uses=models.Count("pk")).order_by("-uses", "tag").values_list("tag", flat=True)
 
     def gateway_bodies(self) -> "ClusterQuerySet":
         return self.present().filter(purpose=ClusterPurpose.GATEWAY)
@@ -190,9 +210,9 @@ class ClusterLoad(models.Model):
 
     cluster = models.OneToOneField(Cluster, on_delete=models.CASCADE, related_name="load")
     reported_at = models.DateTimeField()
-    # Each: name, cpu_milli, memory_mib, requested_cpu_milli, requested_memory_mib.
+    # Both as clusters/load.py writes and reads them.
     nodes = models.JSONField(default=list, blank=True)
-    # Pods that no node has room for, each: name, cpu_milli, memory_mib.
+    # Pods that no node has room for.
     pending = models.JSONField(default=list, blank=True)
 
     def __str__(self) -> str:

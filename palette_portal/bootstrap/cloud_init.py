@@ -15,8 +15,14 @@ JOIN_CONFIGURATION_PATH = "/run/kubeadm/kubeadm-join.yaml"
 _COMMANDS = ("palette-portal", "palette-report", "palette-step", "palette-apply-packs", "palette-wait-ready")
 _UNITS = ("palette-heartbeat.service", "palette-heartbeat.timer")
 # Only a control plane node has the rights to change the cluster.
-_MASTER_COMMANDS = ("palette-instructions",)
-_MASTER_UNITS = ("palette-instructions.service", "palette-instructions.timer")
+_MASTER_COMMANDS = ("palette-instructions", "palette-load")
+_MASTER_UNITS = (
+    "palette-instructions.service",
+    "palette-instructions.timer",
+    "palette-load.service",
+    "palette-load.timer",
+)
+_MASTER_TIMERS = ("palette-instructions.timer", "palette-load.timer")
 
 File = dict[str, str]
 
@@ -151,7 +157,7 @@ def _no_proxy(cluster: ClusterSpec, proxy: Proxy) -> str:
 
 
 def _commands(cluster: ClusterSpec, node: NodeSpec) -> list[list[str]]:
-    timers = ["palette-heartbeat.timer", *(["palette-instructions.timer"] if node.is_control_plane else [])]
+    timers = ["palette-heartbeat.timer", *(_MASTER_TIMERS if node.is_control_plane else ())]
     commands = [
         ["systemctl", "daemon-reload"],
         ["systemctl", "enable", "--now", *timers],
