@@ -1,6 +1,6 @@
-"""What the Cluster Details page streams: steps, run bar and machines as patches, events as log rows."""
+"""What cluster pages stream: rows of the list; steps, run bar, machines and event rows of one cluster."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from clusters.details import (
     progress_of_cluster,
     summary_context,
 )
+from clusters.listing import ROWS_PER_PAGE, rows_of
 from clusters.menus import actions_context
 from clusters.models import Cluster
 from clusters.views.loading import Rights, rights_of
@@ -48,6 +49,35 @@ class ClusterChannel:
             log_after=page.log_after,
             changed=page.changed,
         )
+
+
+class ClusterListChannel:
+    """/streams/clusters/?rows=ID,ID,... with the rows that the page shows, and nothing else."""
+
+    def open(
+        self, user: User, path_arguments: Mapping[str, str], query: Mapping[str, str]
+    ) -> Subscription | None:
+        asked = [key for key in query.get("rows", "").split(",")[:ROWS_PER_PAGE] if _is_hex_id(key)]
+        visible = Cluster.objects.visible_to(user).filter(pk__in=asked).order_by("pk")
+        rows = _Rows(tuple(visible.values_list("pk", flat=True)))
+        if user.tenant_id is None or not rows.ids:
+            return None
+        return Subscription(
+            tenant_id=user.tenant_id,
+            subjects=frozenset(("cluster", key) for key in rows.ids),
+            key=("cluster-list", rows),
+            snapshot=lambda: rows.render(rows.ids),
+            log_after=lambda number: [],
+            changed=lambda change: rows.render([change.subject_id]),
+        )
+
+
+@dataclass(frozen=True)
+class _Rows:
+    ids: tuple[UUID, ...]
+
+    def render(self, ids: Sequence[UUID]) -> list[Message]:
+        return [_patch("clusters/_cluster_row.html", {"listed": listed}) for listed in rows_of(ids)]
 
 
 @dataclass(frozen=True)
@@ -104,6 +134,13 @@ class _Page:
         return Cluster.objects.select_related("gateway__release", "cloud_account", "project").get(
             pk=self.cluster_id
         )
+
+
+def _is_hex_id(text: str) -> bool:
+    try:
+        return UUID(text).hex == text
+    except ValueError:
+        return False
 
 
 def _summary(cluster: Cluster) -> Message:

@@ -16,8 +16,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "palette_portal.settings")
 pages = cast(Any, WSGIMiddleware(cast(Any, get_wsgi_application()), workers=8))
 
 # Django must be set up before the apps' modules are imported.
-from clusters.live import ClusterChannel  # noqa: E402
+from clusters.live import ClusterChannel, ClusterListChannel  # noqa: E402
+from gateways.account_live import AccountChannel  # noqa: E402
 from gateways.live import GatewayChannel  # noqa: E402
+from ippools.live import PoolChannel  # noqa: E402
 from palette_portal.orchestration.stream import LiveStreams  # noqa: E402
 
 Scope = MutableMapping[str, Any]
@@ -27,6 +29,9 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 streams = LiveStreams(
     [
         ("streams/gateways/", GatewayChannel()),
+        ("streams/accounts/", AccountChannel()),
+        ("streams/ippools/", PoolChannel()),
+        ("streams/clusters/", ClusterListChannel()),
         ("streams/clusters/<uuid:cluster_id>/", ClusterChannel()),
     ]
 )

@@ -16,7 +16,6 @@ from palette_portal.orchestration.steps import Subject
 from palette_portal.tenants.models import Project, Tenant, User
 from palette_portal.tenants.permissions import Permission, can
 
-
 # How long the list can still show a deleted cluster.
 DELETED_SHOWN = timedelta(hours=72)
 

@@ -1,7 +1,6 @@
 """Long lists come in pages of 50, each with a URL of its own."""
 
 import re
-from uuid import UUID
 
 import pytest
 from django.db import connection
@@ -9,10 +8,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from clusters.models import Cluster
 from palette_portal.tenants.models import Membership, User
 from palette_portal.tenants.roles import Role
-from tests.factories import amelia, make_cluster, make_project, make_user
+from tests.factories import amelia, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -22,15 +20,6 @@ def admin(client: Client) -> User:
     user = amelia()
     client.force_login(user)
     return user
-
-
-def copies_of(cluster: Cluster, count: int) -> None:
-    """All made at the same moment, so that only the id orders them."""
-    made = []
-    for number in range(1, count + 1):
-        fields = {field.attname: getattr(cluster, field.attname) for field in Cluster._meta.concrete_fields}
-        made.append(Cluster(**{**fields, "id": UUID(int=number), "name": f"cluster-{number}"}))
-    Cluster.objects.bulk_create(made)
 
 
 def more_people(admin: User, count: int) -> None:
@@ -51,17 +40,6 @@ def queries_of(client: Client, url: str) -> int:
     with CaptureQueriesContext(connection) as queries:
         assert client.get(url).status_code == 200
     return len(queries)
-
-
-def test_clusters_come_in_pages_that_miss_and_repeat_none(client: Client, admin: User) -> None:
-    copies_of(make_cluster(project=make_project()), 109)
-    url = reverse("clusters:list")
-
-    pages = [rows_of(client, f"{url}?page={number}") for number in (1, 2, 3)]
-
-    assert [len(page) for page in pages] == [50, 50, 10]
-    assert len({row for page in pages for row in page}) == 110
-    assert pages[0] == rows_of(client, url)
 
 
 def test_users_come_in_pages_that_miss_and_repeat_none(client: Client, admin: User) -> None:
@@ -93,12 +71,8 @@ def test_page_that_does_not_exist_is_the_nearest(client: Client, admin: User, nu
 
 
 def test_pages_need_the_same_queries_for_many_rows(client: Client, admin: User) -> None:
-    cluster = make_cluster(project=make_project())
     make_user("dora", Role.SUPPORT)
-    few = [queries_of(client, reverse(name)) for name in ("clusters:list", "tenants:users")]
-    copies_of(cluster, 70)
+    few = queries_of(client, reverse("tenants:users"))
     more_people(admin, 70)
 
-    many = [queries_of(client, reverse(name)) for name in ("clusters:list", "tenants:users")]
-
-    assert many == few
+    assert queries_of(client, reverse("tenants:users")) == few

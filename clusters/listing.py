@@ -1,0 +1,176 @@
+"""The cluster list: what is wanted (kept in the URL), in which order, and the rows of one page."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+from uuid import UUID
+
+from django.db.models import Count, F, Func, Q, Value
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Coalesce
+from django.http import QueryDict
+from django.utils.http import urlencode
+
+from clusters.keyset import KeyPage, Order, key_page
+from clusters.models import Cluster, ClusterQuerySet, Machine
+from clusters.states import ClusterHealth, ClusterState, MachineState
+from palette_portal.tenants.models import Project, User
+
+ROWS_PER_PAGE = 50
+LONGEST_TEXT = 128
+DEFAULT_SORT = "-created"
+
+
+def _numbers_padded(name: str) -> Combinable:
+    """1.9 before 1.31: each number gets six digits."""
+    long = Func(F(name), Value(r"(\d+)"), Value(r"00000\1"), Value("g"), function="regexp_replace")
+    return Func(long, Value(r"0*(\d{6})"), Value(r"\1"), Value("g"), function="regexp_replace")
+
+
+_SORTS: Mapping[str, Mapping[str, Combinable]] = {
+    "name": {"name": F("name")},
+    "state": {"state": F("state"), "name": F("name")},
+    "health": {"health": F("health"), "name": F("name")},
+    "profile": {"profile": Coalesce("profile_version__profile__name", Value("")), "name": F("name")},
+    "version": {"version": _numbers_padded("kubernetes_version"), "name": F("name")},
+    "gateway": {"gateway": F("gateway__name"), "name": F("name")},
+    "project": {"project": Coalesce("project__name", Value("")), "name": F("name")},
+    "created": {"created": F("created_at")},
+}
+
+
+@dataclass(frozen=True)
+class ListFilter:
+    """What a person asks for. Values that mean nothing are dropped: addresses get edited."""
+
+    text: str = ""
+    states: tuple[str, ...] = ()
+    health: str = ""
+    project: UUID | None = None
+    gateway: UUID | None = None
+    profile: UUID | None = None
+    tag: str = ""
+    sort: str = DEFAULT_SORT
+
+    @classmethod
+    def from_query(cls, query: QueryDict) -> Self:
+        states, sort = query.getlist("state"), query.get("sort", "")
+        health = query.get("health", "")
+        return cls(
+            text=_clean(query.get("q", "")),
+            states=tuple(state for state in ClusterState.values if state in states),
+            health=health if health in ClusterHealth.values else "",
+            project=_id(query.get("project", "")),
+            gateway=_id(query.get("gateway", "")),
+            profile=_id(query.get("profile", "")),
+            tag=_clean(query.get("tag", "")),
+            sort=sort if sort.removeprefix("-") in _SORTS else DEFAULT_SORT,
+        )
+
+    @property
+    def query(self) -> str:
+        """The shortest query string that means the same."""
+        named = {
+            "q": self.text,
+            "state": self.states,
+            "health": self.health,
+            "project": self.project,
+            "gateway": self.gateway,
+            "profile": self.profile,
+            "tag": self.tag,
+            "sort": "" if self.sort == DEFAULT_SORT else self.sort,
+        }
+        return urlencode({name: value for name, value in named.items() if value}, doseq=True)
+
+    @property
+    def is_open(self) -> bool:
+        """Nothing is left out."""
+        return replace(self, sort=DEFAULT_SORT) == type(self)()
+
+    @property
+    def order(self) -> Order:
+        return Order(_SORTS[self.sort.removeprefix("-")], descending=self.sort.startswith("-"))
+
+    def sorted_by(self, name: str) -> Self:
+        """By this column; the other way round when it is sorted by it already."""
+        return replace(self, sort=f"-{name}" if self.sort == name else name)
+
+    def apply(self, clusters: ClusterQuerySet) -> ClusterQuerySet:
+        clusters = clusters.in_states(self.states).filter(**self._equalities())
+        if self.tag:
+            clusters = clusters.filter(tags__contains=[self.tag])
+        for word in self.text.lower().split():
+            clusters = clusters.filter(Q(name__contains=word) | Q(endpoint_host__contains=word))
+        return clusters
+
+    def _equalities(self) -> dict[str, Any]:
+        wanted = {
+            "health": self.health,
+            "project": self.project,
+            "gateway": self.gateway,
+            "profile_version__profile": self.profile,
+        }
+        return {name: value for name, value in wanted.items() if value}
+
+
+@dataclass(frozen=True)
+class ListedCluster:
+    cluster: Cluster
+    nodes: int
+    running_nodes: int
+
+
+@dataclass(frozen=True)
+class ListPage:
+    rows: list[ListedCluster] = field(default_factory=list)
+    previous: str = ""
+    next: str = ""
+
+
+def clusters_for(user: User, *, scope: Project | None) -> ClusterQuerySet:
+    """What the person may see, in the project chosen in the side navigation or in all of them."""
+    clusters = Cluster.objects.visible_to(user)
+    return clusters.filter(project=scope) if scope else clusters
+
+
+def list_page(
+    clusters: ClusterQuerySet, wanted: ListFilter, *, at: str = "", size: int = ROWS_PER_PAGE
+) -> ListPage:
+    """Three queries: the keys from narrow rows, the rows themselves, their nodes."""
+    page: KeyPage = key_page(wanted.apply(clusters), wanted.order, at=at, size=size)
+    return ListPage(rows_of(page.ids), page.previous, page.next)
+
+
+def all_rows(clusters: ClusterQuerySet, wanted: ListFilter, *, size: int = 500) -> Iterator[ListedCluster]:
+    page = list_page(clusters, wanted, size=size)
+    yield from page.rows
+    while page.next:
+        page = list_page(clusters, wanted, at=page.next, size=size)
+        yield from page.rows
+
+
+def rows_of(ids: Sequence[UUID]) -> list[ListedCluster]:
+    shown = Cluster.objects.select_related("gateway", "project", "profile_version__profile").only(
+        *("name", "state", "health", "purpose", "kubernetes_version", "tags", "created_at", "endpoint_host"),
+        *("gateway__name", "project__name", "profile_version__version", "profile_version__profile__name"),
+    )
+    found, nodes = shown.in_bulk(ids), _nodes_of(ids)
+    return [ListedCluster(found[key], *nodes.get(key, (0, 0))) for key in ids if key in found]
+
+
+def _nodes_of(ids: Sequence[UUID]) -> dict[UUID, tuple[int, int]]:
+    running = Count("pk", filter=Q(state=MachineState.RUNNING))
+    counted = Machine.objects.present().filter(cluster__in=list(ids)).order_by().values("cluster")
+    rows = counted.annotate(nodes=Count("pk"), running=running)
+    return {row["cluster"]: (row["nodes"], row["running"]) for row in rows}
+
+
+def _clean(text: str) -> str:
+    return text.replace("\x00", "")[:LONGEST_TEXT].strip()
+
+
+def _id(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

@@ -1,0 +1,45 @@
+"""Downloads of what a list shows now: clusters and events, as CSV or JSON."""
+
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponseBase
+from django.views.decorators.http import require_GET
+
+from clusters.exports import download
+from clusters.listing import ListedCluster, ListFilter, all_rows, clusters_for
+from palette_portal.tenants.requests import signed_in
+
+CLUSTER_COLUMNS = [
+    *("name", "state", "health", "profile", "profile_version", "kubernetes_version", "nodes_running"),
+    *("nodes", "gateway", "project", "tags", "endpoint", "created_at", "id"),
+]
+
+
+@require_GET
+@login_required
+def cluster_export(request: HttpRequest, kind: str) -> HttpResponseBase:
+    wanted = ListFilter.from_query(request.GET)
+    clusters = clusters_for(signed_in(request), scope=getattr(request, "project", None))
+    rows = (_cluster_row(listed) for listed in all_rows(clusters, wanted))
+    return download(rows, columns=CLUSTER_COLUMNS, kind=kind, name="clusters")
+
+
+def _cluster_row(listed: ListedCluster) -> dict[str, Any]:
+    cluster, version = listed.cluster, listed.cluster.profile_version
+    return {
+        "name": cluster.name,
+        "state": cluster.state,
+        "health": cluster.health,
+        "profile": version.profile.name if version else None,
+        "profile_version": version.version if version else None,
+        "kubernetes_version": cluster.kubernetes_version,
+        "nodes_running": listed.running_nodes,
+        "nodes": listed.nodes,
+        "gateway": cluster.gateway.display_name,
+        "project": cluster.project.name if cluster.project else None,
+        "tags": cluster.tags,
+        "endpoint": cluster.endpoint,
+        "created_at": cluster.created_at.isoformat(timespec="seconds"),
+        "id": str(cluster.pk),
+    }
