@@ -7,8 +7,9 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from clusters.actions.queue import Place, places_of
 from clusters.models import Cluster, ClusterSecrets, Machine, MachinePool, Placement
-from palette_portal.orchestration.models import Event, Severity
+from palette_portal.orchestration.models import Event, OperationState, Severity
 from palette_portal.orchestration.progress import Progress, latest_progress
 
 EVENTS_PER_PAGE = 50
@@ -37,7 +38,14 @@ def progress_of_cluster(cluster: Cluster) -> Progress | None:
 
 def head_context(cluster: Cluster) -> dict[str, Any]:
     """The title row, the run bar and what is said beside the steps."""
-    return {"cluster": cluster, "progress": progress_of_cluster(cluster)}
+    progress = progress_of_cluster(cluster)
+    return {"cluster": cluster, "progress": progress, "place": _place(cluster, progress)}
+
+
+def _place(cluster: Cluster, progress: Progress | None) -> Place | None:
+    if progress is None or progress.operation.state != OperationState.QUEUED:
+        return None
+    return places_of([cluster.pk]).get(cluster.pk)
 
 
 def overview_context(cluster: Cluster, *, retry_denied: str) -> dict[str, Any]:

@@ -8,11 +8,13 @@ from uuid import UUID
 from django.db.models import Count, F, Max, Min, Q, QuerySet
 from django.utils import timezone
 
+from clusters.actions.queue import Place, limit_of, lines_of
 from clusters.models import Cluster, Machine
 from clusters.states import ClusterHealth, MachineState
 from clusters.troubles import longest_silence
 from gateways.actions.delete import TOO_EARLY
 from gateways.actions.reset import reset_reason
+from gateways.actions.system import workers_are_silent
 from gateways.models import PrivateCloudGateway
 from gateways.states import (
     GatewayState,
@@ -49,6 +51,17 @@ class GatewayCard:
     progress: Progress | None
     # Why this person may not change gateways, empty if he may.
     denied: str
+    # Clusters that wait for the gateway, in order.
+    queue: Sequence[Place] = ()
+
+    @property
+    def template(self) -> str:
+        name = "_system_gateway_card" if self.gateway.is_system else "_gateway_card"
+        return f"gateways/{name}.html"
+
+    @property
+    def key(self) -> str:
+        return str(self.gateway.pk)
 
     @property
     def configure_reason(self) -> str:
@@ -94,7 +107,13 @@ class GatewayCard:
 
     @property
     def is_unhealthy(self) -> bool:
+        if self.gateway.is_system:
+            return workers_are_silent(self.gateway)
         return self.cluster is not None and self.cluster.health == ClusterHealth.UNHEALTHY
+
+    @property
+    def limit(self) -> int:
+        return limit_of(self.gateway)
 
     @property
     def silence_minutes(self) -> int:
@@ -115,7 +134,7 @@ class GatewayCard:
 
     @property
     def awaits_installer(self) -> bool:
-        return not self.gateway.is_registered
+        return not self.gateway.is_registered and not self.gateway.is_system
 
     @property
     def installer_may_go(self) -> bool:
@@ -123,7 +142,7 @@ class GatewayCard:
 
 
 def gateway_cards(user: User) -> list[GatewayCard]:
-    gateways = PrivateCloudGateway.objects.visible_to(user).present().select_related("release")
+    gateways = PrivateCloudGateway.objects.visible_to(user).present().system_last().select_related("release")
     return _cards(gateways, reason_against(user, Permission.MANAGE_GATEWAYS))
 
 
@@ -147,6 +166,7 @@ def _cards(
     body_of = {cluster.gateway_id: cluster for cluster in bodies}
     nodes_of = _count_nodes(bodies)
     progress_of = latest_progress("cluster", [cluster.pk for cluster in body_of.values()])
+    lines = lines_of([gateway.pk for gateway in gateways])
     cards = []
     for gateway in gateways:
         cluster = body_of.get(gateway.pk)
@@ -157,6 +177,7 @@ def _cards(
                 nodes=nodes_of.get(cluster.pk, NodeCount()) if cluster else NodeCount(),
                 progress=progress_of.get(cluster.pk) if cluster else None,
                 denied=denied,
+                queue=lines.get(gateway.pk, ()),
             )
         )
     return cards

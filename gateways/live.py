@@ -88,7 +88,7 @@ class _Page:
         return Message(event="patch", html=html, id=None)
 
     def _all_cards(self) -> Message:
-        cards = cards_for_stream(self._gateways().present(), denied=self.denied)
+        cards = cards_for_stream(self._gateways().present().system_last(), denied=self.denied)
         html = render_to_string("gateways/_gateway_cards.html", {"cards": cards, "oob": True})
         return Message(event="patch", html=html, id=None)
 
@@ -100,7 +100,7 @@ class _Page:
         if gateway.state == GatewayState.DELETED:
             return format_html('<article id="gateway-{}" hx-swap-oob="delete"></article>', gateway.pk)
         card = card_for_stream(gateway, denied=self.denied)
-        return render_to_string("gateways/_gateway_card.html", {"card": card, "oob": True})
+        return render_to_string(card.template, {"card": card, "oob": True})
 
 
 def _is_id_or_empty(text: str) -> bool:

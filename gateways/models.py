@@ -41,6 +41,10 @@ class GatewayQuerySet(models.QuerySet["PrivateCloudGateway"]):
     def present(self) -> "GatewayQuerySet":
         return self.exclude(state=GatewayState.DELETED)
 
+    def system_last(self) -> "GatewayQuerySet":
+        """In the order of pages: the tenant's own before the portal's."""
+        return self.order_by("is_system", "created_at")
+
 
 class PrivateCloudGateway(models.Model):
     """The tenant's foothold in one vCenter: first an installer VM, then a small Kubernetes cluster."""
@@ -95,6 +99,10 @@ class PrivateCloudGateway(models.Model):
                 fields=["tenant"],
                 condition=Q(is_system=True) & ~Q(state=GatewayState.DELETED),
                 name="gateway_one_system_per_tenant",
+            ),
+            models.CheckConstraint(
+                condition=Q(is_system=False) | Q(state=GatewayState.RUNNING, registered_at=None),
+                name="gateway_system_always_running",
             ),
             models.CheckConstraint(
                 condition=Q(registered_at=None, installer_token_hash="")
@@ -307,3 +315,102 @@ class ConfigureDraft(models.Model):
 
     def __str__(self) -> str:
         return f"draft of {self.gateway_id}"
+
+
+# How long a link to a report works.
+SHARED_FOR = timedelta(days=7)
+
+
+class PrerequisiteReportQuerySet(models.QuerySet["PrerequisiteReport"]):
+    def visible_to(self, user: User) -> "PrerequisiteReportQuerySet":
+        """Those of accounts and of gateways that the person sees."""
+        accounts = CloudAccount.objects.visible_to(user)
+        gateways = PrivateCloudGateway.objects.visible_to(user)
+        return self.filter(Q(cloud_account__in=accounts) | Q(gateway__in=gateways))
+
+    def shared(self) -> "PrerequisiteReportQuerySet":
+        return self.exclude(share_key="").filter(shared_at__gt=timezone.now() - SHARED_FOR)
+
+
+class PrerequisiteReport(models.Model):
+    """One check of a vCenter: of an account, or of what a gateway is being configured with."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+")
+    cloud_account = models.ForeignKey(
+        CloudAccount, null=True, blank=True, on_delete=models.CASCADE, related_name="prerequisite_reports"
+    )
+    gateway = models.ForeignKey(
+        PrivateCloudGateway,
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="prerequisite_reports",
+    )
+    # Given when it is about a deployment: what it is called, and a digest of what was asked for.
+    deployment = models.CharField(max_length=100, blank=True)
+    fingerprint = models.CharField(max_length=64, blank=True)
+    scope = models.JSONField(default=_empty)
+    # While it runs the index of the stage and the lines so far, then all of them.
+    stage = models.PositiveSmallIntegerField(default=0)
+    content = models.JSONField(default=_empty)
+    level = models.CharField(max_length=8, blank=True)
+    requested_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    # Whoever has the link that was made with this key reads the report without signing in.
+    share_key = models.CharField(max_length=43, blank=True)
+    shared_at = models.DateTimeField(null=True, blank=True)
+
+    objects = PrerequisiteReportQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+        indexes = [
+            models.Index(fields=["cloud_account", "-created_at"], name="report_by_account"),
+            models.Index(fields=["gateway", "-created_at"], name="report_by_gateway"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(cloud_account=None) ^ Q(gateway=None), name="report_of_account_or_gateway"
+            ),
+            models.CheckConstraint(
+                condition=Q(finished_at=None, level="") | (Q(finished_at__isnull=False) & ~Q(level="")),
+                name="report_finished_with_level",
+            ),
+            models.CheckConstraint(
+                condition=Q(share_key="", shared_at=None) | (Q(shared_at__isnull=False) & ~Q(share_key="")),
+                name="report_shared_with_key",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"prerequisites of {self.about}"
+
+    @property
+    def about(self) -> str:
+        if self.deployment:
+            return self.deployment
+        return self.cloud_account.name if self.cloud_account else str(self.gateway)
+
+    @property
+    def is_running(self) -> bool:
+        return self.finished_at is None
+
+    @property
+    def shared_until(self) -> datetime | None:
+        return self.shared_at + SHARED_FOR if self.shared_at else None
+
+    @property
+    def is_shared(self) -> bool:
+        return self.shared_until is not None and self.shared_until > timezone.now()
+
+    @property
+    def subject(self) -> Subject:
+        return Subject(
+            kind="prerequisite-report",
+            id=self.id,
+            name=f"prerequisites of {self.about}"[:200],
+            tenant_id=self.tenant_id,
+            project_id=self.cloud_account.project_id if self.cloud_account else None,
+        )

@@ -48,8 +48,17 @@ def reason_against_state(
     return ""
 
 
+def check_is_not_system(gateway: "PrivateCloudGateway") -> None:
+    """Raise Conflict for the portal's own gateway, which has no life of its own."""
+    if gateway.is_system:
+        raise Conflict(
+            "The system gateway is the portal itself: it has no virtual machines, and it stays as it is."
+        )
+
+
 def check_configurable(gateway: "PrivateCloudGateway") -> None:
     """Raise Conflict with the reason while the Configure wizard is not open for this gateway."""
+    check_is_not_system(gateway)
     if gateway.registered_at is None:
         raise Conflict("The installer has not registered yet. Deploy it in vSphere and power it on first.")
     if gateway.state != GatewayState.PENDING:
@@ -58,6 +67,7 @@ def check_configurable(gateway: "PrivateCloudGateway") -> None:
 
 def check_pairable(gateway: "PrivateCloudGateway") -> None:
     """Raise Conflict with the reason when the gateway takes no new pairing code."""
+    check_is_not_system(gateway)
     if gateway.registered_at is not None:
         raise Conflict("The installer has registered already; it needs no pairing code any more.")
     if gateway.state not in (GatewayState.PENDING, GatewayState.ERROR):
@@ -66,12 +76,14 @@ def check_pairable(gateway: "PrivateCloudGateway") -> None:
 
 def check_resettable(gateway: "PrivateCloudGateway") -> None:
     """Raise Conflict with the reason when there is no provisioning to take back."""
+    check_is_not_system(gateway)
     if gateway.state not in (GatewayState.PROVISIONING, GatewayState.ERROR):
         raise Conflict(_NO_RESET.get(gateway.state, f"The gateway is {gateway.state}."))
 
 
 def check_deletable(gateway: "PrivateCloudGateway") -> None:
     """Raise Conflict with the reason; that clusters use it is another question."""
+    check_is_not_system(gateway)
     if gateway.state == GatewayState.DELETING:
         raise Conflict("The gateway is being deleted already.")
     if gateway.state == GatewayState.DELETED:

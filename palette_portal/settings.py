@@ -214,6 +214,9 @@ VSPHERE_DENIED_NETWORKS = env.list("VSPHERE_DENIED_NETWORKS", default=["169.254.
 # Where the OVAs of node images are kept, as <template name>.ova; empty: templates are put there by hand.
 PROFILES_IMAGES_URL = env.str("PROFILES_IMAGES_URL", default="")
 
+# Uploading an image keeps a worker busy for minutes: no more than so many at once, whatever the vCenter.
+IMAGE_UPLOADS_AT_ONCE = env.int("IMAGE_UPLOADS_AT_ONCE", default=2)
+
 # How long a released address rests: neighbours and switches remember whose it was.
 IPPOOLS_REST_SECONDS = env.float("IPPOOLS_REST_SECONDS", default=120)
 

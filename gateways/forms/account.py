@@ -54,7 +54,7 @@ class AccountForm(forms.Form):
     gateway = forms.ChoiceField(
         label="Private cloud gateway",
         widget=RichSelect,
-        help_text="A running gateway that reaches the vCenter.",
+        help_text="A running gateway that reaches the vCenter, or the portal itself.",
     )
     server = forms.CharField(
         label="vCenter Server",
@@ -111,10 +111,7 @@ class AccountForm(forms.Form):
         self.gateways = {str(gateway.pk): gateway for gateway in self._offered_gateways()}
         self._offer_scopes()
         self._offer_projects()
-        self._choices("gateway").choices = [
-            (key, WithMeta(gateway.display_name, gateway.vcenter_server))
-            for key, gateway in self.gateways.items()
-        ]
+        self._choices("gateway").choices = [(key, _offer(gateway)) for key, gateway in self.gateways.items()]
         if account:
             self._show_what_stays(account)
 
@@ -122,7 +119,7 @@ class AccountForm(forms.Form):
         of_tenant = PrivateCloudGateway.objects.filter(tenant_id=self.user.own_tenant_id)
         running = of_tenant.filter(state=GatewayState.RUNNING)
         own = of_tenant.filter(pk=self.account.gateway_id) if self.account else of_tenant.none()
-        return (running | own).order_by("name")
+        return (running | own).order_by("is_system", "name")
 
     def _choices(self, name: str) -> forms.ChoiceField:
         field = self.fields[name]
@@ -265,6 +262,12 @@ class AccountForm(forms.Form):
             availability=Availability(typed.get("availability", Availability.ALL)),
             projects=tuple(self.own_projects[key] for key in typed.get("projects", ())),
         )
+
+
+def _offer(gateway: PrivateCloudGateway) -> WithMeta:
+    if gateway.is_system:
+        return WithMeta("Use System Gateway", "The portal reaches the vCenter directly.")
+    return WithMeta(gateway.display_name, gateway.vcenter_server)
 
 
 def _typed(account: CloudAccount) -> dict[str, Any]:

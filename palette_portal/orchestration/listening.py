@@ -18,6 +18,8 @@ def connection_parameters() -> dict[str, Any]:
 
 
 def connect_listener(channel: str) -> psycopg.Connection:
-    listener = psycopg.connect(autocommit=True, **connection_parameters())
+    """The channel is the connection's name, too, so that who listens can be counted."""
+    parameters = {**connection_parameters(), "application_name": channel}
+    listener = psycopg.connect(autocommit=True, **parameters)
     listener.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
     return listener

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from allauth.account.models import EmailAddress
 from django.db import transaction
 
+from gateways.actions.system import ensure_system_gateway
 from palette_portal.tenants.models import Membership, Project, Tenant, User
 from palette_portal.tenants.roles import PROJECT_ROLES, Role
 
@@ -31,6 +32,7 @@ PEOPLE = (
 def seed_demo(*, known_passwords: Mapping[str, str]) -> list[dict[str, str]]:
     """The people with their passwords; who has none that we know gets a new one."""
     tenant, _ = Tenant.objects.get_or_create(slug="demo", defaults={"name": "Demo"})
+    ensure_system_gateway(tenant)
     project, _ = Project.objects.get_or_create(tenant=tenant, slug="default", defaults={"name": "Default"})
     return [_ensure_person(person, project=project, known_passwords=known_passwords) for person in PEOPLE]
 
