@@ -3,16 +3,12 @@
 Guests are played here, too: what the user-data of a VM that is on tells its node to report is posted.
 """
 
-import base64
-import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import yaml
-from django.test import Client
 from pyVmomi import vim
 
 from clusters.actions.provision import ClusterRequest, PlacementRequest, PoolRequest, provision_cluster
@@ -25,66 +21,12 @@ from palette_portal.vsphere.inventory import read_inventory
 from palette_portal.vsphere.session import connect
 from tests.engine import make_waiting_steps_due
 from tests.factories import make_cloud_account, make_gateway, make_pool
+from tests.integration.provisioning.guests import Guests
 from tests.lab.api import VSphere
 from tests.lab.vcsim import Lab
 
 PATIENCE_SECONDS = 30
 TEMPLATE = "r_u-2204-0-k-1312-0"
-
-
-@dataclass
-class Guests:
-    """Report what the user-data of powered-on machines says; `silent` names those that do not boot."""
-
-    vcenter: VSphere
-    silent: set[str] = field(default_factory=set)
-    failing: set[str] = field(default_factory=set)
-    is_watching: bool = True
-    client: Client = field(default_factory=Client)
-    done: set[str] = field(default_factory=set)
-
-    def play(self) -> None:
-        if not self.is_watching:
-            return
-        found = self.vcenter.collect(
-            vim.VirtualMachine, "name", "config.extraConfig", "runtime.powerState"
-        ).values()
-        for values in found:
-            options = {option.key: option.value for option in values.get("config.extraConfig", ())}
-            is_new = values["name"] not in self.done | self.silent
-            if (
-                is_new
-                and values.get("runtime.powerState") == "poweredOn"
-                and options.get("guestinfo.userdata")
-            ):
-                self.done.add(values["name"])
-                self._boot(values["name"], options)
-
-    def _boot(self, name: str, options: dict[str, str]) -> None:
-        user_data = yaml.safe_load(base64.b64decode(options["guestinfo.userdata"]))
-        metadata = yaml.safe_load(base64.b64decode(options["guestinfo.metadata"]))
-        files = {entry["path"]: entry["content"] for entry in user_data["write_files"]}
-        target = json.loads(files["/etc/palette/report.json"])
-        addresses = metadata["network"]["ethernets"]["id0"].get("addresses", ["10.10.183.200/24"])
-        for command in user_data["runcmd"]:
-            if command[0].startswith("/usr/local/sbin/palette-"):
-                phase = command[1]
-                if name in self.failing and phase != "booted":
-                    self.report(target, "failed", addresses, "kubeadm: the API server is not healthy")
-                    return
-                self.report(target, phase, addresses)
-
-    def report(self, target: dict[str, str], phase: str, addresses: list[str], message: str = "") -> None:
-        path = target["url"][target["url"].index("/v1/") :]
-        body = {
-            "phase": phase,
-            "message": message,
-            "addresses": [address.partition("/")[0] for address in addresses],
-            "kubelet_version": "v1.31.2",
-        }
-        authorization = f"Bearer {target['token']}"
-        answer = self.client.post(path, body, "application/json", headers={"authorization": authorization})
-        assert answer.status_code == 204, answer.content
 
 
 @dataclass
@@ -149,10 +91,17 @@ class Stage:
                 self._let_guests_report()
                 make_waiting_steps_due(self.operation)
 
+    def wait_until(self, condition: Callable[[], object]) -> None:
+        """While another process works."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not condition():
+            assert time.monotonic() < deadline, self.describe()
+
     def _let_guests_report(self) -> None:
         begun = self.operation.steps.filter(key__endswith="/powered-on").exclude(state=StepState.PENDING)
         if set(begun.values_list("group", flat=True)) - self.guests.done - self.guests.silent:
             self.guests.play()
+        self.guests.work()
 
     @contextmanager
     def outage(self) -> Iterator[None]:
@@ -194,7 +143,7 @@ class Stage:
 
     def assert_nothing_doubled_or_leaked(self) -> None:
         """Each machine is one VM, each VM of ours is a machine, each address held belongs to one of them."""
-        machines = {machine.name: str(machine.id) for machine in self.cluster.machines.all()}
+        machines = {machine.name: str(machine.id) for machine in self.cluster.machines.present()}
         ours = self.vms_of_ours()
         assert sorted(ours) == sorted((name, uuid) for name, uuid in machines.items())
         held = IPAddressClaim.objects.held().filter(cluster_id=self.cluster.id)

@@ -19,7 +19,7 @@ from palette_portal.tenants.models import AuditRow, User
 from tests.engine import make_waiting_steps_due, run_due_steps
 from tests.factories import make_gateway, make_pool, make_release
 from tests.integration.gateways.configure.walk import POOL, Walk, text_of
-from tests.integration.provisioning.stage import Guests
+from tests.integration.provisioning.guests import Guests
 from tests.lab.api import VSphere
 
 
