@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from gateways.models import PrivateCloudGateway
 from ippools.ranges import AddressRange, pool_range
+from palette_portal.orchestration.steps import Subject
 from palette_portal.tenants.models import Tenant, User
 from palette_portal.tenants.permissions import Permission, can_somewhere
 
@@ -79,6 +80,10 @@ class IPPool(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def subject(self) -> Subject:
+        return Subject(kind="ip-pool", id=self.id, name=self.name, tenant_id=self.tenant_id)
 
     @property
     def addresses(self) -> AddressRange:

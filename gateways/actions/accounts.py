@@ -15,7 +15,13 @@ from gateways.models import Availability, CloudAccount, PrivateCloudGateway
 from gateways.states import GatewayState
 from gateways.vcenter_checks import VCenterFacts, VCenterRefused, verify_vcenter
 from palette_portal.http import Conflict
-from palette_portal.orchestration.actions import CannotRetry, numbered_last, record_event, retry_step_now
+from palette_portal.orchestration.actions import (
+    CannotRetry,
+    announce_subject,
+    numbered_last,
+    record_event,
+    retry_step_now,
+)
 from palette_portal.orchestration.models import Severity, Step, StepState
 from palette_portal.tenants import audit
 from palette_portal.tenants.models import Project, User
@@ -55,6 +61,7 @@ def create_account(*, values: AccountValues, facts: VCenterFacts, by: User) -> C
     )
     _save(account, values)
     _audit(account, "create", by, vcenter=account.vcenter_server, username=account.username)
+    announce_subject(account.subject)
     return account
 
 
@@ -76,6 +83,7 @@ def change_account(
     _audit(row, "change-credentials" if is_login else "change", by, changed=[_word(name) for name in changed])
     if facts:
         _let_users_go_on(row, by, changed=is_login)
+    announce_subject(row.subject)
     return row
 
 
@@ -90,6 +98,7 @@ def verify_account(*, account: CloudAccount, by: User) -> VCenterFacts:
         note_accepted(account)
         _audit(account, "test", by, vcenter_version=facts.version)
         _let_users_go_on(account, by, changed=False)
+        announce_subject(account.subject)
     return facts
 
 
@@ -102,6 +111,7 @@ def delete_account(*, account: CloudAccount, by: User | None) -> None:
         raise Conflict(f"{clusters} the cloud account {row}. Delete {'it' if count == 1 else 'them'} first.")
     row.clusters.update(cloud_account=None)
     _audit(row, "delete", by, gateway=row.gateway.display_name)
+    announce_subject(row.subject)
     row.delete()
 
 

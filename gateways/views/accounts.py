@@ -1,5 +1,3 @@
-from collections import defaultdict
-from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -14,18 +12,16 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
-from clusters.models import Cluster
+from gateways.account_pages import detail_context, list_context
 from gateways.actions import accounts as actions
 from gateways.check_limits import CheckRefused, check_allowed
 from gateways.forms.account import TENANT, AccountForm
 from gateways.models import CloudAccount
 from gateways.vcenter_checks import VCenterRefused
 from palette_portal.http import Conflict, is_partial
-from palette_portal.orchestration.models import Event
 from palette_portal.tenants.models import Project, User
 from palette_portal.tenants.permissions import (
     Permission,
-    can,
     can_somewhere,
     check,
     check_somewhere,
@@ -33,22 +29,13 @@ from palette_portal.tenants.permissions import (
 )
 from palette_portal.tenants.requests import signed_in
 
-EVENTS_SHOWN = 20
-
 
 @require_safe
 @login_required
 def account_list(request: HttpRequest) -> HttpResponse:
     user = signed_in(request)
     check_somewhere(user, Permission.VIEW_CLOUD_ACCOUNTS)
-    accounts = list(CloudAccount.objects.visible_to(user).select_related("gateway", "project"))
-    accounts.sort(key=lambda account: (account.project is not None, account.scope, account.name))
-    clusters, hidden = _clusters_of(user, accounts)
-    context = {
-        "rows": [(account, clusters[account.pk], hidden[account.pk]) for account in accounts],
-        "create_denied": _reason_against_creating(user),
-        "crumbs": _crumbs(),
-    }
+    context = {**list_context(user), "create_denied": _reason_against_creating(user), "crumbs": _crumbs()}
     return render(request, "gateways/account_list.html", context)
 
 
@@ -157,23 +144,6 @@ def _initial(request: HttpRequest) -> dict[str, Any]:
     return {"scope": str(project.pk) if project else TENANT, "gateway": gateway}
 
 
-def _clusters_of(
-    user: User, accounts: Iterable[CloudAccount]
-) -> tuple[dict[UUID, list[Cluster]], dict[UUID, int]]:
-    """By account: the clusters that the person sees, and how many others there are."""
-    clusters: dict[UUID, list[Cluster]] = defaultdict(list)
-    hidden: dict[UUID, int] = defaultdict(int)
-    visible = set(Cluster.objects.visible_to(user).present().values_list("pk", flat=True))
-    using = Cluster.objects.present().filter(cloud_account__in=[account.pk for account in accounts])
-    for cluster in using.order_by("name"):
-        assert cluster.cloud_account_id is not None
-        if cluster.pk in visible:
-            clusters[cluster.cloud_account_id].append(cluster)
-        else:
-            hidden[cluster.cloud_account_id] += 1
-    return clusters, hidden
-
-
 def _show(
     request: HttpRequest,
     account: CloudAccount,
@@ -181,18 +151,8 @@ def _show(
     status: int = 200,
     refused: VCenterRefused | None = None,
 ) -> HttpResponse:
-    user = signed_in(request)
-    clusters, hidden = _clusters_of(user, [account])
-    context = {
-        "account": account,
-        "clusters": clusters[account.pk],
-        "hidden": hidden[account.pk],
-        "events": Event.objects.of(account.subject).current().order_by("-number")[:EVENTS_SHOWN],
-        "refused": refused,
-        "sees_gateways": can(user, Permission.VIEW_GATEWAYS),
-        "change_denied": reason_against(user, Permission.MANAGE_CLOUD_ACCOUNTS, project=account.project),
-        "crumbs": _crumbs(account=account),
-    }
+    shown = detail_context(signed_in(request), account)
+    context = {**shown, "refused": refused, "crumbs": _crumbs(account=account)}
     return render(request, "gateways/account_detail.html", context, status=status)
 
 

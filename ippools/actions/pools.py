@@ -11,7 +11,7 @@ from gateways.models import PrivateCloudGateway
 from ippools.actions.validation import InvalidPool, PoolValues, check_pool
 from ippools.models import IPPool, NetworkType
 from palette_portal.http import Conflict
-from palette_portal.orchestration.actions import ring
+from palette_portal.orchestration.actions import announce_subject, ring
 from palette_portal.tenants import audit
 from palette_portal.tenants.models import User
 
@@ -153,3 +153,4 @@ def _audit(pool: IPPool, action: str, by: User | None, **detail: Any) -> None:
         gateway=pool.gateway.display_name,
         **detail,
     )
+    announce_subject(pool.subject)

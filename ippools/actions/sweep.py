@@ -17,6 +17,7 @@ from gateways.time_limit import within
 from ippools.actions.claims import release
 from ippools.models import IPAddressClaim, IPAddressClaimQuerySet, IPPool, WaitingCluster
 from palette_portal.http import Conflict
+from palette_portal.orchestration.actions import announce_subject
 from palette_portal.tenants import audit
 from palette_portal.tenants.models import User
 from palette_portal.vsphere.errors import Unreachable, VSphereError
@@ -108,4 +109,5 @@ def release_orphans(*, pool: IPPool, claim_ids: Iterable[int], by: User | None) 
         tenant=pool.tenant,
         addresses=[f"{claim.address} of {claim.owner_name}" for claim in orphans],
     )
+    announce_subject(pool.subject)
     return released

@@ -1,4 +1,3 @@
-from itertools import groupby
 from typing import Any
 from uuid import UUID
 
@@ -8,18 +7,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from clusters.models import Cluster
 from gateways.models import PrivateCloudGateway
 from ippools.actions import InvalidPool, create_pool, delete_pool, edit_pool
-from ippools.actions.pools import clusters_using
 from ippools.forms import IPPoolForm
-from ippools.models import IPPool
-from ippools.rows import LISTINGS, AddressPage, address_page
-from ippools.usage import Usage, usage_of, with_counts
+from ippools.pages import detail_context, list_context, page_number
+from ippools.usage import usage_of
 from ippools.views.loading import crumbs, get_pool_for_change, get_pool_or_404
 from palette_portal.http import Conflict
-from palette_portal.tenants.models import User
-from palette_portal.tenants.permissions import Permission, can, check, check_somewhere, reason_against
+from palette_portal.tenants.permissions import Permission, check, check_somewhere, reason_against
 from palette_portal.tenants.requests import signed_in
 
 
@@ -28,12 +23,8 @@ from palette_portal.tenants.requests import signed_in
 def pool_list(request: HttpRequest) -> HttpResponse:
     user = signed_in(request)
     check_somewhere(user, Permission.VIEW_IP_POOLS)
-    pools = with_counts(IPPool.objects.visible_to(user)).select_related("gateway")
-    rows = [(pool, usage_of(pool)) for pool in pools.order_by("gateway__name", "gateway_id", "name")]
-    by_gateway = groupby(rows, key=lambda row: row[0].gateway)
     context = {
-        "groups": [(gateway, list(group)) for gateway, group in by_gateway],
-        "sees_gateways": can(user, Permission.VIEW_GATEWAYS),
+        **list_context(user),
         "change_denied": reason_against(user, Permission.MANAGE_IP_POOLS),
         "crumbs": crumbs(),
     }
@@ -64,48 +55,13 @@ def pool_create(request: HttpRequest) -> HttpResponse:
 def pool_detail(request: HttpRequest, pool_id: UUID) -> HttpResponse:
     pool = get_pool_or_404(request, pool_id)
     user = signed_in(request)
-    shown = request.GET.get("show", "all")
-    page = address_page(pool, shown=shown, number=_number(request.GET.get("page", "")))
-    usage = usage_of(pool)
-    waiting = list(pool.waiting.in_line(pool))
-    users = clusters_using(pool)
-    others = [row.cluster_id for row in waiting] + [cluster.pk for cluster in users]
-    clusters = _visible_clusters(user, pool, page, others)
+    number = page_number(request.GET.get("page", ""))
     context = {
-        "pool": pool,
-        "usage": usage,
-        "page": page,
-        "shown": shown if shown in LISTINGS else "all",
-        "tabs": _tabs(usage),
-        "rows": [(row, clusters.get(row.claim.cluster_id) if row.claim else None) for row in page.rows],
-        "waiting": [(row, clusters.get(row.cluster_id)) for row in waiting],
-        "owner": clusters.get(pool.reserved_for) if pool.reserved_for else None,
-        "users": users,
-        "visible_users": [cluster for cluster in users if cluster.pk in clusters],
+        **detail_context(user, pool, shown=request.GET.get("show", "all"), number=number),
         "change_denied": reason_against(user, Permission.MANAGE_IP_POOLS),
-        "crumbs": [*crumbs(pool=pool)],
+        "crumbs": crumbs(pool=pool),
     }
     return render(request, "ippools/pool_detail.html", context)
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() else 1
-
-
-def _tabs(usage: Usage) -> list[tuple[str, str, int]]:
-    return [
-        ("all", "All", usage.total),
-        ("used", "Used", usage.used),
-        ("resting", "Resting", usage.resting),
-        ("reserved", "Reserved", usage.reserved),
-    ]
-
-
-def _visible_clusters(user: User, pool: IPPool, page: AddressPage, more: list[UUID]) -> dict[UUID, Cluster]:
-    """By id; clusters of projects that the person does not see stay nameless."""
-    wanted = {row.claim.cluster_id for row in page.rows if row.claim} | set(more)
-    wanted |= {pool.reserved_for} if pool.reserved_for else set()
-    return {cluster.pk: cluster for cluster in Cluster.objects.visible_to(user).filter(pk__in=wanted)}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -1,7 +1,7 @@
 """Notes of the sessions that the processes of this machine have open: one that is killed cannot log out.
 
 A session is a file that its process holds locked. The lock ends with the process, however it ends, and the
-next process that opens or closes a session logs out for the dead. What a file says is sealed: it is worth a login.
+next process that opens or closes a session logs out for the dead. What a file says is sealed: it is a login.
 """
 
 import fcntl

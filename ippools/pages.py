@@ -1,0 +1,65 @@
+"""What the pages of IP pools show to a person: rendered by their views first, then by their streams."""
+
+from itertools import groupby
+from typing import Any
+from uuid import UUID
+
+from clusters.models import Cluster
+from ippools.actions.pools import clusters_using
+from ippools.models import IPPool
+from ippools.rows import LISTINGS, AddressPage, address_page
+from ippools.usage import Usage, usage_of, with_counts
+from palette_portal.tenants.models import User
+from palette_portal.tenants.permissions import Permission, can
+
+
+def list_context(user: User) -> dict[str, Any]:
+    pools = with_counts(IPPool.objects.visible_to(user)).select_related("gateway")
+    rows = [(pool, usage_of(pool)) for pool in pools.order_by("gateway__name", "gateway_id", "name")]
+    by_gateway = groupby(rows, key=lambda row: row[0].gateway)
+    return {
+        "groups": [(gateway, list(group)) for gateway, group in by_gateway],
+        "sees_gateways": can(user, Permission.VIEW_GATEWAYS),
+    }
+
+
+def detail_context(user: User, pool: IPPool, *, shown: str, number: int) -> dict[str, Any]:
+    """One page of its addresses: all, or those that are used, resting or reserved."""
+    page = address_page(pool, shown=shown, number=number)
+    usage = usage_of(pool)
+    waiting = list(pool.waiting.in_line(pool))
+    users = clusters_using(pool)
+    others = [row.cluster_id for row in waiting] + [cluster.pk for cluster in users]
+    clusters = _visible_clusters(user, pool, page, others)
+    return {
+        "pool": pool,
+        "usage": usage,
+        "page": page,
+        "shown": shown if shown in LISTINGS else "all",
+        "tabs": _tabs(usage),
+        "rows": [(row, clusters.get(row.claim.cluster_id) if row.claim else None) for row in page.rows],
+        "waiting": [(row, clusters.get(row.cluster_id)) for row in waiting],
+        "owner": clusters.get(pool.reserved_for) if pool.reserved_for else None,
+        "users": users,
+        "visible_users": [cluster for cluster in users if cluster.pk in clusters],
+    }
+
+
+def page_number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() else 1
+
+
+def _tabs(usage: Usage) -> list[tuple[str, str, int]]:
+    return [
+        ("all", "All", usage.total),
+        ("used", "Used", usage.used),
+        ("resting", "Resting", usage.resting),
+        ("reserved", "Reserved", usage.reserved),
+    ]
+
+
+def _visible_clusters(user: User, pool: IPPool, page: AddressPage, more: list[UUID]) -> dict[UUID, Cluster]:
+    """By id; clusters of projects that the person does not see stay nameless."""
+    wanted = {row.claim.cluster_id for row in page.rows if row.claim} | set(more)
+    wanted |= {pool.reserved_for} if pool.reserved_for else set()
+    return {cluster.pk: cluster for cluster in Cluster.objects.visible_to(user).filter(pk__in=wanted)}
