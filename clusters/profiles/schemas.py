@@ -1,4 +1,4 @@
-"""What JSON Schema finds, as sentences with a line: they name keys and what the schema wants, never values."""
+"""What JSON Schema finds, as sentences with a line: they name keys and what is wanted, never a value."""
 
 import ipaddress
 import re

@@ -47,10 +47,10 @@ _resolve(
 )
 
 
-def read(text: str) -> Node | None:
+def read(text: str, *, largest: int = LARGEST_TEXT) -> Node | None:
     """The one document in the text, None if it is empty. Raise Unreadable."""
-    if len(text.encode()) > LARGEST_TEXT:
-        raise Unreadable(1, f"The text is longer than {LARGEST_TEXT // 1024} KiB.")
+    if len(text.encode()) > largest:
+        raise Unreadable(1, f"The text is longer than {largest // 1024} KiB.")
     try:
         _refuse_anchors(text)
         node: Node | None = yaml.compose(text, Loader=_Loader)
