@@ -11,6 +11,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection, transaction
 
+from palette_portal.orchestration.changes import Change, announce
 from palette_portal.orchestration.models import Step
 from palette_portal.orchestration.owners import is_dead, this_process
 from palette_portal.orchestration.states import StepState
@@ -102,6 +103,14 @@ class Claim:
     def keep_reference(self, external_ref: str) -> None:
         self.write(external_ref=external_ref)
         self.external_ref = external_ref
+
+    @transaction.atomic
+    def show_progress(self, progress: int, message: str) -> None:
+        self.write(progress=progress, message=message[:2000])
+        operation = Step.objects.select_related("operation").get(pk=self.step_id).operation
+        announce(
+            Change(operation.tenant_id, operation.subject_kind, operation.subject_id, step_id=self.step_id)
+        )
 
     def write(self, **values: object) -> None:
         """Change the claimed step, or raise LostClaim."""

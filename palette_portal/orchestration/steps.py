@@ -40,6 +40,8 @@ class Hold(Protocol):
 
     def keep_reference(self, external_ref: str) -> None: ...
 
+    def show_progress(self, progress: int, message: str) -> None: ...
+
 
 class NoHold:
     """For calling a step function outside the engine: nobody else can have the step."""
@@ -48,6 +50,9 @@ class NoHold:
         return
 
     def keep_reference(self, external_ref: str) -> None:
+        return
+
+    def show_progress(self, progress: int, message: str) -> None:
         return
 
 
@@ -70,3 +75,7 @@ class StepContext:
     def keep_reference(self, external_ref: str) -> None:
         """Commit the reference at once: call it right after starting something outside."""
         self.hold.keep_reference(external_ref)
+
+    def show_progress(self, progress: int, message: str) -> None:
+        """Say how far a step has come that takes minutes. Raise LostClaim if the lease was lost."""
+        self.hold.show_progress(progress, message)

@@ -7,6 +7,8 @@ VSphereError                    sentence for the operator, hint what to do, tran
 ├── LoginRefused, SessionExpired, NoPermission (privileges, object name)
 ├── NotFound ─ TemplateNotFound, AmbiguousName (candidates)
 ├── NameTaken                   another machine has the name: never adopted, never destroyed
+├── ImageUnusable               an OVA that is damaged or of a kind that cannot be imported
+├── DownloadFailed              an OVA that did not come (whole): transient
 ├── DatastoreFull, NotEnoughResources, HostUnavailable, Busy, Cancelled
 └── InvalidState, InvalidConfiguration, VSphereFault (everything else, by its own name)
 """
@@ -99,6 +101,18 @@ class AmbiguousName(NotFound):
 
 class NameTaken(VSphereError):
     default_hint = "Rename or remove that machine in vCenter; the portal does not touch what it did not make."
+
+
+class ImageUnusable(VSphereError):
+    default_hint = "Check the image's address in the cluster profile, and the file that is there."
+
+
+class DownloadFailed(VSphereError):
+    transient = True
+    default_hint = (
+        "Check the image's address in the cluster profile, and that this portal reaches it, through the "
+        "gateway's proxy if it has one."
+    )
 
 
 class DatastoreFull(VSphereError):

@@ -9,6 +9,7 @@ from palette_portal.vsphere.errors import (
     NotFound,
     TemplateNotFound,
 )
+from palette_portal.vsphere.folders import find_folders
 from palette_portal.vsphere.inventory import plain_name
 from palette_portal.vsphere.machines.values import CloneSpec, Disk, Nic, VirtualMachine
 from palette_portal.vsphere.properties import Properties, Traversal, collect, kind_of, moid_of, read_one
@@ -54,6 +55,18 @@ def find_in_folder(vcenter: VCenter, folder_moid: str, name: str) -> VirtualMach
     return _read_if_there(vcenter, vcenter.content.searchIndex.FindChild(folder, name))
 
 
+def names_in_folder(vcenter: VCenter, folder_moid: str) -> frozenset[str]:
+    """Of the virtual machines right in it, not of those in folders below."""
+    found = collect(
+        vcenter,
+        [vcenter.managed("Folder", folder_moid)],
+        {"VirtualMachine": ["name", "parent"]},
+        [Traversal("Folder", "childEntity")],
+    )
+    inside = (machine for machine in found if machine.moid_at("parent") == folder_moid)
+    return frozenset(plain_name(machine.get("name", "")) for machine in inside)
+
+
 def find_machine(vcenter: VCenter, spec: CloneSpec) -> VirtualMachine | None:
     """Our machine, found by its UUID; NameTaken when another one has its name in the folder."""
     if ours := find_by_instance_uuid(vcenter, spec.instance_uuid):
@@ -90,7 +103,7 @@ def _exists(vcenter: VCenter, moid: str) -> bool:
 def find_template(
     vcenter: VCenter, datacenter_moid: str, folder_name: str, template_name: str
 ) -> VirtualMachine:
-    folders = _folders(vcenter, datacenter_moid, folder_name)
+    folders = find_folders(vcenter, datacenter_moid, folder_name)
     if not folders:
         raise TemplateNotFound(f"The datacenter has no folder “{folder_name}” that this account can see.")
     found = [
@@ -109,17 +122,6 @@ def find_template(
             "Convert it to a template in vCenter.",
         )
     return found[0]
-
-
-def _folders(vcenter: VCenter, datacenter_moid: str, name: str) -> list[Properties]:
-    datacenter = vcenter.managed("Datacenter", datacenter_moid)
-    found = collect(
-        vcenter,
-        [datacenter],
-        {"Folder": ["name"]},
-        [Traversal("Datacenter", "vmFolder"), Traversal("Folder", "childEntity")],
-    )
-    return [folder for folder in found if plain_name(folder.get("name", "")) == name]
 
 
 def _missing_sentence(vcenter: VCenter, folders: Sequence[Properties], folder: str, template: str) -> str:
