@@ -74,9 +74,9 @@ class ListFilter:
             "q": self.text,
             "state": self.states,
             "health": self.health,
-            "project": self.project,
-            "gateway": self.gateway,
-            "profile": self.profile,
+            "project": str(self.project or ""),
+            "gateway": str(self.gateway or ""),
+            "profile": str(self.profile or ""),
             "tag": self.tag,
             "sort": "" if self.sort == DEFAULT_SORT else self.sort,
         }

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from clusters.actions.kubeconfig import reason_against_kubeconfig
 from clusters.models import Cluster, ClusterPurpose
 from clusters.states import ClusterState
 from clusters.views.loading import Rights
@@ -13,19 +14,11 @@ def actions_context(cluster: Cluster, rights: Rights) -> dict[str, Any]:
     context: dict[str, Any] = {
         "cluster": cluster,
         "change_denied": rights.change,
-        "kubeconfig_reason": rights.kubeconfig or _reason_against_kubeconfig(cluster),
+        "kubeconfig_reason": rights.kubeconfig or reason_against_kubeconfig(cluster),
     }
     if cluster.purpose == ClusterPurpose.GATEWAY:
         return context | _gateway_reasons(cluster, rights)
     return context
-
-
-def _reason_against_kubeconfig(cluster: Cluster) -> str:
-    if cluster.state in (ClusterState.DELETING, ClusterState.DELETED):
-        return "The cluster is being deleted or gone."
-    if not cluster.endpoint_host:
-        return "The cluster has no API endpoint yet."
-    return ""
 
 
 def _gateway_reasons(cluster: Cluster, rights: Rights) -> dict[str, str]:

@@ -2,6 +2,7 @@ from django.urls import path
 
 from clusters.views import clusters as views
 from clusters.views import exports, lists
+from clusters.views.kubeconfig import kubeconfig_download
 
 app_name = "clusters"
 urlpatterns = [
@@ -14,5 +15,6 @@ urlpatterns = [
     path("<uuid:cluster_id>/nodes/", views.cluster_nodes, name="nodes"),
     path("<uuid:cluster_id>/events/", views.cluster_events, name="events"),
     path("<uuid:cluster_id>/settings/", views.cluster_settings, name="settings"),
+    path("<uuid:cluster_id>/kubeconfig/", kubeconfig_download, name="kubeconfig"),
     path("<uuid:cluster_id>/steps/<uuid:step_id>/retry/", views.step_retry, name="step-retry"),
 ]

@@ -16,8 +16,10 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from palette_portal.bootstrap.secret import Secret
 
-AUTHORITY_DAYS = 3650
+AUTHORITY_LIFETIME = timedelta(days=3650)
 ADMIN_DAYS = 365
+# What kubeadm (1.29 and later) binds to cluster-admin, unlike system:masters, which no role can take back.
+ADMINISTRATORS = "kubeadm:cluster-admins"
 _AUTHORITIES = ("cluster", "front_proxy", "etcd")
 _CLOCK_SKEW = timedelta(minutes=5)
 
@@ -95,32 +97,57 @@ def generate_bootstrap_token() -> Secret:
 def admin_kubeconfig(
     pki: ClusterPKI, *, cluster_name: str, server: str, now: datetime | None = None, days: int = ADMIN_DAYS
 ) -> Secret:
+    """The portal's own: it works even where every role binding is lost."""
     certificate, key = _issue_client(
-        pki.cluster, common_name="palette-portal-admin", now=now or datetime.now(UTC), days=days
+        pki.cluster,
+        common_name="palette-portal-admin",
+        organization="system:masters",
+        now=now or datetime.now(UTC),
+        lifetime=timedelta(days=days),
     )
-    context = f"admin@{cluster_name}"
+    return _kubeconfig(pki, cluster_name, server, "admin", certificate, key)
+
+
+def personal_kubeconfig(
+    pki: ClusterPKI,
+    *,
+    cluster_name: str,
+    server: str,
+    person: str,
+    lifetime: timedelta,
+    now: datetime | None = None,
+) -> Secret:
+    """For one person and a short time. Its group is bound to cluster-admin by kubeadm, and can be unbound."""
+    certificate, key = _issue_client(
+        pki.cluster,
+        common_name=person,
+        organization=ADMINISTRATORS,
+        now=now or datetime.now(UTC),
+        lifetime=lifetime,
+    )
+    return _kubeconfig(pki, cluster_name, server, person, certificate, key)
+
+
+def _kubeconfig(
+    pki: ClusterPKI, cluster_name: str, server: str, user: str, certificate: str, key: Secret
+) -> Secret:
+    context = f"{user}@{cluster_name}"
+    authority = _base64(pki.cluster.certificate_pem)
+    credential = {
+        "client-certificate-data": _base64(certificate),
+        "client-key-data": _base64(key.reveal()),
+    }
     document = {
         "apiVersion": "v1",
         "kind": "Config",
         "clusters": [
             {
                 "name": cluster_name,
-                "cluster": {
-                    "server": server,
-                    "certificate-authority-data": _base64(pki.cluster.certificate_pem),
-                },
+                "cluster": {"server": server, "certificate-authority-data": authority},
             }
         ],
-        "users": [
-            {
-                "name": "admin",
-                "user": {
-                    "client-certificate-data": _base64(certificate),
-                    "client-key-data": _base64(key.reveal()),
-                },
-            }
-        ],
-        "contexts": [{"name": context, "context": {"cluster": cluster_name, "user": "admin"}}],
+        "users": [{"name": user, "user": credential}],
+        "contexts": [{"name": context, "context": {"cluster": cluster_name, "user": user}}],
         "current-context": context,
     }
     return Secret(yaml.safe_dump(document, sort_keys=False))
@@ -139,7 +166,7 @@ def _generate_authority(common_name: str, now: datetime) -> CertificateAuthority
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name[:64])])
     certificate = (
-        _builder(subject=name, issuer=name, public_key=key.public_key(), now=now, days=AUTHORITY_DAYS)
+        _builder(subject=name, issuer=name, public_key=key.public_key(), now=now, lifetime=AUTHORITY_LIFETIME)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .add_extension(_key_usage(key_cert_sign=True), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
@@ -149,7 +176,12 @@ def _generate_authority(common_name: str, now: datetime) -> CertificateAuthority
 
 
 def _issue_client(
-    authority: CertificateAuthority, *, common_name: str, now: datetime, days: int
+    authority: CertificateAuthority,
+    *,
+    common_name: str,
+    organization: str,
+    now: datetime,
+    lifetime: timedelta,
 ) -> tuple[str, Secret]:
     issuer = x509.load_pem_x509_certificate(authority.certificate_pem.encode())
     issuer_key = serialization.load_pem_private_key(authority.private_key.reveal().encode(), password=None)
@@ -157,12 +189,14 @@ def _issue_client(
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name(
         [
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "system:masters"),
-            x509.NameAttribute(NameOID.COMMON_NAME, common_name),
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization),
+            x509.NameAttribute(NameOID.COMMON_NAME, common_name[:64]),
         ]
     )
     certificate = (
-        _builder(subject=subject, issuer=issuer.subject, public_key=key.public_key(), now=now, days=days)
+        _builder(
+            subject=subject, issuer=issuer.subject, public_key=key.public_key(), now=now, lifetime=lifetime
+        )
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_key_usage(key_cert_sign=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
@@ -175,7 +209,12 @@ def _issue_client(
 
 
 def _builder(
-    *, subject: x509.Name, issuer: x509.Name, public_key: ec.EllipticCurvePublicKey, now: datetime, days: int
+    *,
+    subject: x509.Name,
+    issuer: x509.Name,
+    public_key: ec.EllipticCurvePublicKey,
+    now: datetime,
+    lifetime: timedelta,
 ) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()
@@ -185,7 +224,7 @@ def _builder(
         .serial_number(x509.random_serial_number())
         # A node whose clock is a little behind must still accept it.
         .not_valid_before(now - _CLOCK_SKEW)
-        .not_valid_after(now + timedelta(days=days))
+        .not_valid_after(now + lifetime)
     )
 
 
