@@ -13,6 +13,7 @@ class OperationKind(models.TextChoices):
     RESET = "reset", "Reset"
     DELETE = "delete", "Delete"
     FORCE_DELETE = "force-delete", "Force delete"
+    CHECK = "check", "Check"
 
 
 class OperationState(models.TextChoices):

@@ -56,7 +56,7 @@ def _written(connection: HTTPSConnection, question: Question, headers: Mapping[s
 
 
 class _Stream:
-    """The socket's one reader; an answer that was read does not close it, for the next one is in its buffer."""
+    """The one reader of the socket; an answer that was read does not close it: the next is in its buffer."""
 
     def __init__(self, reader: Any) -> None:
         self.reader = reader

@@ -35,12 +35,17 @@ class NoControl(Control):
         raise LabUnavailable("This needs the lab's own simulator: unset VCSIM.")
 
 
+NTP_SERVERS = ("ntp-1.lab.example", "ntp-2.lab.example")
+
+
 class Faults:
     """What a `Lab` can be told to do wrong, and what it has counted."""
 
     control: Control
     username: str
     password: str
+    withheld: dict[str, list[str]] = {}  # noqa: RUF012  # replaced, never changed
+    unknown: tuple[str, ...] = ()
 
     def fail(
         self,
@@ -73,10 +78,13 @@ class Faults:
         self.fail("CloneVM_Task", "NoDiskSpace", at="task", times=times, name=clone, datastore=name)
 
     def heal(self) -> None:
-        """No more faults, no outage, no delays, the clock right."""
+        """No more faults, no outage, no delays, all privileges, the clocks right."""
         self.control.request("DELETE", "/faults")
         self.control.request("DELETE", "/outage")
         self.control.request("POST", "/settings", {"delays": None, "clock_offset_seconds": 0})
+        self.grant_all()
+        if self.control.address:
+            self.set_host_time()
 
     def unreachable(self, seconds: float, *, hang: bool = False) -> None:
         self.control.request("POST", "/outage", {"seconds": seconds, "mode": "hang" if hang else "reset"})
@@ -103,6 +111,36 @@ class Faults:
 
     def set_clock_offset(self, seconds: float) -> None:
         self.control.request("POST", "/settings", {"clock_offset_seconds": seconds})
+
+    def withhold(self, *privileges: str, on: str = "*") -> None:
+        """The account does not hold these on the object with this id; "*" for all privileges or all objects."""
+        self.withheld = {**self.withheld, on: [*self.withheld.get(on, ()), *privileges]}
+        self._set_permissions()
+
+    def forget_privileges(self, *privileges: str) -> None:
+        """This vCenter does not know them, as an older one."""
+        self.unknown = (*self.unknown, *privileges)
+        self._set_permissions()
+
+    def grant_all(self) -> None:
+        self.withheld, self.unknown = {}, ()
+        self.control.request("DELETE", "/permissions")
+
+    def _set_permissions(self) -> None:
+        wanted = {"withheld": self.withheld, "unknown": list(self.unknown)}
+        self.control.request("POST", "/permissions", wanted)
+
+    def set_host_time(
+        self,
+        name: str = "*",
+        *,
+        servers: tuple[str, ...] = NTP_SERVERS,
+        running: bool = True,
+        offset: float = 0,
+    ) -> None:
+        """NTP of the host with this name, and how many seconds its clock is ahead."""
+        wanted = {"ntp_servers": servers, "ntp_running": running, "clock_offset_seconds": offset}
+        self.control.request("POST", "/hosts", {"name": name, **wanted})
 
     def state(self) -> dict[str, Any]:
         state: dict[str, Any] = self.control.request("GET", "/state")

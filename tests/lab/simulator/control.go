@@ -19,6 +19,8 @@ func (l *lab) controlHandler() http.Handler {
 	mux.HandleFunc("/outage", l.controlOutage)
 	mux.HandleFunc("/calls", l.controlCalls)
 	mux.HandleFunc("/sessions", l.controlSessions)
+	mux.HandleFunc("/permissions", l.controlPermissions)
+	mux.HandleFunc("/hosts", l.controlHosts)
 	return mux
 }
 

@@ -104,6 +104,7 @@ func (b *builder) host(cluster *simulator.ClusterComputeResource, name string) {
 	host.Summary.QuickStats.OverallCpuUsage = 9800
 	host.Summary.QuickStats.OverallMemoryUsage = 96 * 1024
 	host.Datastore, host.Network = nil, nil
+	keepTime(host)
 	b.hosts = append(b.hosts, host)
 }
 

@@ -86,6 +86,7 @@ func newLab(o options) *lab {
 	l := &lab{service: service, settings: settings{Durations: o.durations, Username: o.username, Password: o.password}}
 	l.forget()
 	l.buildInventory(o.data, o.size)
+	l.listPrivileges()
 	return l
 }
 

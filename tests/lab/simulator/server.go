@@ -35,6 +35,8 @@ type lab struct {
 	reserved    map[string]bool
 	mine        map[string]bool // machines of the demo inventory
 	connections map[net.Conn]bool
+	clocks      map[string]time.Duration
+	permissions permissions
 }
 
 type settings struct {
@@ -50,6 +52,7 @@ func (l *lab) forget() {
 	l.calls, l.sessions = map[string]int{}, map[string]*session{}
 	l.tasks, l.reserved = map[string]*runningTask{}, map[string]bool{}
 	l.connections = map[net.Conn]bool{}
+	l.clocks = map[string]time.Duration{}
 }
 
 func (l *lab) content() types.ServiceContent {
@@ -119,17 +122,26 @@ func (c *call) serve() {
 		drop(c.w)
 		return
 	}
+	if c.answerPrivileges() || c.answerHostTime() {
+		return
+	}
 	c.pass(c.w)
+}
+
+// mattering are the methods, besides all that start a task, whose requests matter here.
+var mattering = map[string]bool{
+	"CancelTask": true, "TerminateSession": true, "QueryDateTime": true,
+	"FetchUserPrivilegeOnEntities": true, "HasPrivilegeOnEntities": true,
 }
 
 // decode reads the requests that matter here, as the simulator would; what cannot be read is left for the simulator to refuse.
 func (c *call) decode() {
-	if !strings.HasSuffix(c.method, "_Task") && c.method != "CancelTask" && c.method != "TerminateSession" {
+	if !strings.HasSuffix(c.method, "_Task") && !mattering[c.method] {
 		return
 	}
-	decoded, err := simulator.UnmarshalBody(typeNamed, c.body)
+	method, err := simulator.UnmarshalBody(typeNamed, c.body)
 	if err == nil {
-		c.request, c.this = decoded.Body, decoded.This
+		c.request, c.this = method.Body, method.This
 	}
 }
 
