@@ -44,7 +44,7 @@ class Faults:
     control: Control
     username: str
     password: str
-    withheld: dict[str, list[str]] = {}  # noqa: RUF012  # replaced, never changed
+    withheld: dict[str, list[str]] = {}  # replaced, never changed
     unknown: tuple[str, ...] = ()
 
     def fail(
@@ -113,7 +113,7 @@ class Faults:
         self.control.request("POST", "/settings", {"clock_offset_seconds": seconds})
 
     def withhold(self, *privileges: str, on: str = "*") -> None:
-        """The account does not hold these on the object with this id; "*" for all privileges or all objects."""
+        """The account does not hold these on the object with this id; "*" stands for all, of either."""
         self.withheld = {**self.withheld, on: [*self.withheld.get(on, ()), *privileges]}
         self._set_permissions()
 
