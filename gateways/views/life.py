@@ -1,20 +1,18 @@
 """Reset, delete and rename a gateway: a dialog in the page, a page of its own without JavaScript."""
 
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils.cache import patch_vary_headers
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
-from django_htmx.http import HttpResponseClientRedirect, HttpResponseClientRefresh
+from django_htmx.http import HttpResponseClientRefresh
 
-from clusters.models import Cluster, Machine
+from clusters.models import Cluster
 from gateways.actions.delete import (
     GatewayInUse,
     check_delete,
@@ -28,19 +26,10 @@ from gateways.actions.rename import NameRefused, rename_gateway
 from gateways.actions.reset import check_reset, reset_gateway
 from gateways.models import PrivateCloudGateway
 from gateways.states import check_renamable
+from gateways.views.dialogs import Dialog, go_to, machines_of, page_of, show_dialog
 from gateways.views.loading import get_gateway_for_change
 from palette_portal.http import Conflict, is_partial
 from palette_portal.tenants.requests import signed_in
-
-
-@dataclass(frozen=True)
-class Dialog:
-    """What a dialog says; `body` is the template between its title and its button."""
-
-    title: str
-    button: str
-    body: str
-    tone: str = "danger"
 
 
 @never_cache
@@ -53,12 +42,12 @@ def gateway_reset(request: HttpRequest, gateway_id: UUID) -> HttpResponse:
     try:
         check_reset(gateway, body)
         if request.method != "POST":
-            return _show(request, gateway, dialog, machines=_machines(body))
+            return show_dialog(request, gateway, dialog, machines=machines_of(body))
         removed = reset_gateway(gateway=gateway, by=signed_in(request))
     except Conflict as conflict:
-        return _show(request, gateway, dialog, status=409, refused=conflict.reason)
+        return show_dialog(request, gateway, dialog, status=409, refused=conflict.reason)
     messages.info(request, f"{gateway} is being reset." if removed else f"{gateway} is reset.")
-    return _go_to(request, _page_of(gateway, removed))
+    return go_to(request, page_of(gateway, removed))
 
 
 @never_cache
@@ -68,20 +57,20 @@ def gateway_delete(request: HttpRequest, gateway_id: UUID) -> HttpResponse:
     gateway = get_gateway_for_change(request, gateway_id)
     body = Cluster.objects.gateway_bodies().filter(gateway=gateway).first()
     dialog = Dialog(f"Delete {gateway}?", "Delete gateway", "gateways/_delete_body.html")
-    asked = {"machines": _machines(body), "pools": gateway.ip_pools.all(), **_name_to_type(gateway)}
+    asked = {"machines": machines_of(body), "pools": gateway.ip_pools.all(), **_name_to_type(gateway)}
     try:
         check_delete(gateway)
         if request.method != "POST":
-            return _show(request, gateway, dialog, **asked)
+            return show_dialog(request, gateway, dialog, **asked)
         if not _is_name_typed(request, gateway):
-            return _show(request, gateway, dialog, status=422, **{**asked, "typed_wrong": True})
+            return show_dialog(request, gateway, dialog, status=422, **{**asked, "typed_wrong": True})
         removed = delete_gateway(gateway=gateway, by=signed_in(request))
     except GatewayInUse as used:
-        return _show(request, gateway, dialog, status=409, refused=used.reason, clusters=used.clusters)
+        return show_dialog(request, gateway, dialog, status=409, refused=used.reason, clusters=used.clusters)
     except Conflict as conflict:
-        return _show(request, gateway, dialog, status=409, refused=conflict.reason)
+        return show_dialog(request, gateway, dialog, status=409, refused=conflict.reason)
     messages.info(request, f"{gateway} is being deleted." if removed else farewell(gateway))
-    return _go_to(request, _page_of(gateway, removed) if removed else reverse("gateways:list"))
+    return go_to(request, page_of(gateway, removed) if removed else reverse("gateways:list"))
 
 
 @never_cache
@@ -92,19 +81,19 @@ def gateway_remove_anyway(request: HttpRequest, gateway_id: UUID) -> HttpRespons
     gateway = get_gateway_for_change(request, gateway_id)
     body = Cluster.objects.gateway_bodies().filter(gateway=gateway).first()
     dialog = Dialog(f"Remove {gateway} anyway?", "Remove anyway", "gateways/_remove_anyway_body.html")
-    asked = {"machines": _machines(body), "body": body, **_name_to_type(gateway)}
+    asked = {"machines": machines_of(body), "body": body, **_name_to_type(gateway)}
     try:
         check_remove_anyway(gateway, body)
         asked["failed"] = failed_steps(body) if body else []
         if request.method != "POST":
-            return _show(request, gateway, dialog, **asked)
+            return show_dialog(request, gateway, dialog, **asked)
         if not _is_name_typed(request, gateway):
-            return _show(request, gateway, dialog, status=422, **{**asked, "typed_wrong": True})
+            return show_dialog(request, gateway, dialog, status=422, **{**asked, "typed_wrong": True})
         remove_gateway_anyway(gateway=gateway, by=signed_in(request))
     except Conflict as conflict:
-        return _show(request, gateway, dialog, status=409, refused=conflict.reason)
+        return show_dialog(request, gateway, dialog, status=409, refused=conflict.reason)
     messages.warning(request, farewell(gateway))
-    return _go_to(request, reverse("gateways:list"))
+    return go_to(request, reverse("gateways:list"))
 
 
 @never_cache
@@ -118,14 +107,16 @@ def gateway_rename(request: HttpRequest, gateway_id: UUID) -> HttpResponse:
     try:
         check_renamable(gateway)
         if request.method != "POST":
-            return _show(request, gateway, dialog, body=body, typed=name)
+            return show_dialog(request, gateway, dialog, body=body, typed=name)
         rename_gateway(gateway=gateway, name=name, by=signed_in(request))
     except NameRefused as error:
-        return _show(request, gateway, dialog, status=422, body=body, typed=name, name_error=error.reason)
+        return show_dialog(
+            request, gateway, dialog, status=422, body=body, typed=name, name_error=error.reason
+        )
     except Conflict as conflict:
-        return _show(request, gateway, dialog, status=409, refused=conflict.reason)
+        return show_dialog(request, gateway, dialog, status=409, refused=conflict.reason)
     messages.success(request, f"The gateway is called {name.strip()} now.")
-    return HttpResponseClientRefresh() if is_partial(request) else redirect(_page_of(gateway, body))
+    return HttpResponseClientRefresh() if is_partial(request) else redirect(page_of(gateway, body))
 
 
 def _name_to_type(gateway: PrivateCloudGateway) -> dict[str, Any]:
@@ -134,33 +125,3 @@ def _name_to_type(gateway: PrivateCloudGateway) -> dict[str, Any]:
 
 def _is_name_typed(request: HttpRequest, gateway: PrivateCloudGateway) -> bool:
     return request.POST.get("name", "").strip() == gateway.display_name
-
-
-def _show(
-    request: HttpRequest,
-    gateway: PrivateCloudGateway,
-    dialog: Dialog,
-    *,
-    status: int = 200,
-    **context: Any,
-) -> HttpResponse:
-    crumbs = [("Private Cloud Gateways", reverse("gateways:list")), (gateway.display_name, "")]
-    shown = {"gateway": gateway, "dialog": dialog, "dialog_action": request.path, "crumbs": crumbs, **context}
-    template = "gateways/_life_dialog.html" if is_partial(request) else "gateways/life_page.html"
-    response = render(request, template, shown, status=status)
-    patch_vary_headers(response, ["HX-Request"])
-    return response
-
-
-def _machines(body: Cluster | None) -> list[Machine]:
-    return list(body.machines.present().order_by("name")) if body else []
-
-
-def _page_of(gateway: PrivateCloudGateway, cluster: Cluster | None) -> str:
-    if cluster is not None:
-        return reverse("clusters:detail", kwargs={"cluster_id": cluster.pk})
-    return reverse("gateways:detail", args=[gateway.pk])
-
-
-def _go_to(request: HttpRequest, url: str) -> HttpResponse:
-    return HttpResponseClientRedirect(url) if is_partial(request) else redirect(url)
