@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import models
 
+from palette_portal.http import Conflict
 from palette_portal.orchestration.transitions import Transitions, move
 
 if TYPE_CHECKING:
@@ -63,3 +64,9 @@ def move_cluster(cluster: "Cluster", new_state: ClusterState, **changes: Any) ->
 
 def move_machine(machine: "Machine", new_state: MachineState, **changes: Any) -> None:
     move(machine, MACHINE_TRANSITIONS, new_state, **changes)
+
+
+def check_changeable(cluster: "Cluster") -> None:
+    """Raise Conflict with the reason unless nodes can be added, replaced and removed now."""
+    if cluster.state != ClusterState.RUNNING:
+        raise Conflict(f"The cluster is {cluster.state}: only a Running cluster can be changed.")

@@ -1,14 +1,43 @@
-"""Rows of machines that are to come: names and indexes are never given twice, places are filled evenly."""
+"""Rows of pools and machines to come: names and indexes are never given twice, places are filled evenly."""
 
 from collections import Counter
 
 from django.db import transaction
 from django.db.models import Max, Q
 
+from clusters.actions.requests import PoolRequest
 from clusters.models import Cluster, Machine, MachinePool, Placement, PoolRole
 from clusters.names import machine_name
 from clusters.states import MachineState
 from palette_portal.orchestration.models import Operation
+
+
+def create_pool(cluster: Cluster, request: PoolRequest) -> MachinePool:
+    """With its places; its machines come apart."""
+    surge, unavailable = request.moves
+    autoscaling = request.autoscaling
+    pool = MachinePool.objects.create(
+        cluster=cluster,
+        name=request.name,
+        role=request.role,
+        size=request.size,
+        num_cpus=request.num_cpus,
+        memory_mib=request.memory_mib,
+        disk_gib=request.disk_gib,
+        instance_type=request.instance_type,
+        labels=dict(request.labels),
+        taints=[taint.as_json() for taint in request.taints],
+        takes_workloads=request.takes_workloads,
+        autoscales=autoscaling is not None,
+        minimum_size=autoscaling.minimum if autoscaling else None,
+        maximum_size=autoscaling.maximum if autoscaling else None,
+        rolling_update=request.rolling_update,
+        surge=surge,
+        unavailable=unavailable,
+        ip_pool=request.ip_pool,
+    )
+    Placement.objects.bulk_create(Placement(pool=pool, **vars(wanted)) for wanted in request.placements)
+    return pool
 
 
 @transaction.atomic
@@ -47,7 +76,7 @@ def unfinished_machines(cluster: Cluster) -> list[Machine]:
 
 def _places(pool: MachinePool, count: int) -> list[Placement]:
     """Each time the place with the fewest machines; of equals the first."""
-    placements = list(pool.placements.all())
+    placements = list(pool.placements.filter(is_given_up=False))
     present = Counter(Machine.objects.present().filter(pool=pool).values_list("placement_id", flat=True))
     found = []
     for _ in range(count):

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 from django.db import transaction
 
+from clusters.actions.machines import create_pool
+from clusters.actions.queue import why_queued
 from clusters.actions.requests import (
     Autoscaling,
     ClusterRequest,
@@ -19,7 +21,6 @@ from clusters.models import (
     ClusterSecrets,
     Machine,
     MachinePool,
-    Placement,
     PoolRole,
 )
 from clusters.names import machine_name
@@ -54,13 +55,14 @@ def provision_cluster(
     _check_addresses(request)
     cluster = _create_cluster(request, by)
     _create_layers(cluster, request)
-    machines = [machine for pool in request.pools for machine in _create_pool(cluster, pool)]
+    machines = [machine for pool in request.pools for machine in _create_machines(create_pool(cluster, pool))]
     move_cluster(cluster, ClusterState.PROVISIONING)
     operation = start_operation(
         kind=OperationKind.PROVISION,
         subject=cluster.subject,
         steps=provision_plan(cluster, machines, extra_steps=extra_steps),
         by=by,
+        queued_because=why_queued(cluster),
     )
     return cluster, operation
 
@@ -119,34 +121,9 @@ def _create_layers(cluster: Cluster, request: ClusterRequest) -> None:
         ClusterSecrets.objects.create(cluster=cluster, variables=json.dumps(dict(request.variables)))
 
 
-def _create_pool(cluster: Cluster, request: PoolRequest) -> list[Machine]:
-    surge, unavailable = request.moves
-    autoscaling = request.autoscaling
-    pool = MachinePool.objects.create(
-        cluster=cluster,
-        name=request.name,
-        role=request.role,
-        size=request.size,
-        num_cpus=request.num_cpus,
-        memory_mib=request.memory_mib,
-        disk_gib=request.disk_gib,
-        instance_type=request.instance_type,
-        labels=dict(request.labels),
-        taints=[taint.as_json() for taint in request.taints],
-        takes_workloads=request.takes_workloads,
-        autoscales=autoscaling is not None,
-        minimum_size=autoscaling.minimum if autoscaling else None,
-        maximum_size=autoscaling.maximum if autoscaling else None,
-        rolling_update=request.rolling_update,
-        surge=surge,
-        unavailable=unavailable,
-        ip_pool=request.ip_pool,
-    )
-    placements = [Placement.objects.create(pool=pool, **vars(wanted)) for wanted in request.placements]
-    return _create_machines(pool, placements)
-
-
-def _create_machines(pool: MachinePool, placements: Sequence[Placement]) -> list[Machine]:
+def _create_machines(pool: MachinePool) -> list[Machine]:
+    """In turn over the places."""
+    placements = list(pool.placements.all())
     cluster, is_master = pool.cluster, pool.role == PoolRole.CONTROL_PLANE
     return Machine.objects.bulk_create(
         Machine(

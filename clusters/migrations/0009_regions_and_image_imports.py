@@ -6,36 +6,47 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('clusters', '0008_deployed_drafts'),
+        ("clusters", "0008_deployed_drafts"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='cluster',
-            name='region',
+            model_name="cluster",
+            name="region",
             field=models.CharField(blank=True, max_length=80),
         ),
         migrations.AlterField(
-            model_name='clustersecrets',
-            name='certificates_expire_at',
+            model_name="clustersecrets",
+            name="certificates_expire_at",
             field=models.DateTimeField(blank=True, null=True),
         ),
         migrations.CreateModel(
-            name='ImageImport',
+            name="ImageImport",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('vcenter_server', models.CharField(max_length=255)),
-                ('datacenter_moid', models.CharField(max_length=64)),
-                ('folder', models.CharField(max_length=255)),
-                ('template', models.CharField(max_length=80)),
-                ('step_id', models.UUIDField(blank=True, null=True)),
-                ('uploads', models.BooleanField(default=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
+                (
+                    "id",
+                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+                ),
+                ("vcenter_server", models.CharField(max_length=255)),
+                ("datacenter_moid", models.CharField(max_length=64)),
+                ("folder", models.CharField(max_length=255)),
+                ("template", models.CharField(max_length=80)),
+                ("step_id", models.UUIDField(blank=True, null=True)),
+                ("uploads", models.BooleanField(default=False)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('vcenter_server', 'datacenter_moid', 'folder', 'template'), name='image_import_one_per_folder_and_template'), models.CheckConstraint(condition=models.Q(('uploads', False), ('step_id__isnull', False), _connector='OR'), name='image_import_uploads_for_a_step')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("vcenter_server", "datacenter_moid", "folder", "template"),
+                        name="image_import_one_per_folder_and_template",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("uploads", False), ("step_id__isnull", False), _connector="OR"),
+                        name="image_import_uploads_for_a_step",
+                    ),
+                ],
             },
         ),
     ]

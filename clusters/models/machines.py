@@ -92,11 +92,17 @@ class MachinePool(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def is_worker(self) -> bool:
+        return self.role == PoolRole.WORKER
+
 
 class Placement(models.Model):
     """Where machines of a pool go: one compute cluster with its resource pool, datastore and network."""
 
     pool = models.ForeignKey(MachinePool, on_delete=models.CASCADE, related_name="placements")
+    # Of a place that the pool has given up, until its last machine is gone.
+    is_given_up = models.BooleanField(default=False)
     zone = models.CharField(max_length=80, blank=True)
     compute_cluster_moid = models.CharField(max_length=64)
     compute_cluster_name = models.CharField(max_length=255)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from palette_portal.bootstrap import kube_vip, kubeadm
-from palette_portal.bootstrap.nodes import ClusterSpec, NodeSpec, Proxy, StaticAddress
+from palette_portal.bootstrap.nodes import ClusterSpec, Manifest, ManifestUrl, NodeSpec, Proxy
 from palette_portal.bootstrap.text import dump_documents, dump_json, guest_file
 
 NODE_USER = "spectro"
@@ -59,13 +59,15 @@ def _interface(node: NodeSpec) -> dict[str, Any]:
     interface: dict[str, Any] = {"match": {"driver": "vmxnet3"}}
     if node.mac_address:
         interface = {"match": {"macaddress": node.mac_address.lower()}, "set-name": "eth0"}
-    return interface | {"wakeonlan": True, "dhcp6": False} | _addressing(node.address)
+    return interface | {"wakeonlan": True, "dhcp6": False} | _addressing(node)
 
 
-def _addressing(address: StaticAddress | None) -> dict[str, Any]:
+def _addressing(node: NodeSpec) -> dict[str, Any]:
+    address = node.address
     if address is None:
         # Clones share the template's machine id, and with it the DHCP client id that is made from it.
-        return {"dhcp4": True, "dhcp-identifier": "mac"}
+        search = {"nameservers": {"search": [node.search_domain]}} if node.search_domain else {}
+        return {"dhcp4": True, "dhcp-identifier": "mac"} | search
     default_route = "::/0" if ":" in address.gateway else "0.0.0.0/0"
     nameservers: dict[str, list[str]] = {"addresses": list(address.nameservers)}
     if address.search_domains:
@@ -93,9 +95,9 @@ def _user(cluster: ClusterSpec) -> dict[str, Any]:
 
 def _files(cluster: ClusterSpec, node: NodeSpec) -> list[File]:
     files = [_file(REPORT_TARGET_PATH, _report_target(cluster, node))]
-    commands, units = _COMMANDS, _UNITS
-    if node.is_control_plane:
-        commands, units = (*commands, *_MASTER_COMMANDS), (*units, *_MASTER_UNITS)
+    is_master = node.is_control_plane
+    commands = (*_COMMANDS, *(_MASTER_COMMANDS if is_master else ()))
+    units = (*_UNITS, *(_MASTER_UNITS if is_master else ()))
     files += [_file(f"/usr/local/sbin/{name}", guest_file(name), "0755") for name in commands]
     files += [_file(f"/etc/systemd/system/{name}", guest_file(name), "0644") for name in units]
     if cluster.proxy:
@@ -111,10 +113,26 @@ def _kubeadm_files(cluster: ClusterSpec, node: NodeSpec) -> list[File]:
     if not node.is_first:
         return [_file(JOIN_CONFIGURATION_PATH, kubeadm.join_configuration(cluster, node))]
     manifests = [
-        _file(f"/etc/palette/manifests/{number:03d}-{manifest.name}.yaml", manifest.content)
+        _manifest_file(cluster, number, manifest)
         for number, manifest in enumerate(cluster.manifests, start=1)
     ]
     return [_file(INIT_CONFIGURATION_PATH, kubeadm.init_configuration(cluster, node)), *manifests]
+
+
+def _manifest_file(cluster: ClusterSpec, number: int, manifest: Manifest | ManifestUrl) -> File:
+    path = f"/etc/palette/manifests/{number:03d}-{manifest.name}"
+    if isinstance(manifest, Manifest):
+        return _file(f"{path}.yaml", manifest.content)
+    return _file(f"{path}.curl", _fetching(cluster, manifest.url))
+
+
+def _fetching(cluster: ClusterSpec, url: str) -> str:
+    """A configuration of curl; the values have no quote and no backslash."""
+    settings = {"url": url}
+    if proxy := cluster.proxy:
+        settings["proxy"] = proxy.https if url.startswith("https:") else proxy.http
+        settings["noproxy"] = _no_proxy(cluster, proxy)
+    return "".join(f'{name} = "{value}"\n' for name, value in settings.items())
 
 
 def _file(path: str, content: str, permissions: str = "0600") -> File:
