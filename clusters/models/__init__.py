@@ -7,6 +7,7 @@ from clusters.models.clusters import (
     ClusterQuerySet,
     ClusterSecrets,
     Leftover,
+    LeftoverKind,
 )
 from clusters.models.images import ImageImport
 from clusters.models.instructions import InstructionKind, InstructionState, NodeInstruction
@@ -26,6 +27,7 @@ __all__ = [
     "InstructionKind",
     "InstructionState",
     "Leftover",
+    "LeftoverKind",
     "Machine",
     "MachinePool",
     "NodeInstruction",

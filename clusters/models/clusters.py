@@ -218,11 +218,20 @@ class ClusterLoad(models.Model):
         return f"load of {self.cluster_id}"
 
 
+class LeftoverKind(models.TextChoices):
+    MACHINE = "machine", "Virtual machine"
+    DISK = "disk", "Disk"
+    # Of workloads: detached from a machine before it was removed. It stays, and is nobody's fault.
+    VOLUME = "volume", "Volume"
+    FOLDER = "folder", "Folder"
+    ADDRESS = "address", "IP address"
+
+
 class Leftover(models.Model):
-    """Something that a forced deletion left on vCenter, or an address kept back because of it."""
+    """What a deletion left on vCenter, or an address kept back because of it."""
 
     cluster = models.ForeignKey(Cluster, on_delete=models.CASCADE, related_name="leftovers")
-    kind = models.CharField(max_length=16)
+    kind = models.CharField(max_length=16, choices=LeftoverKind)
     name = models.CharField(max_length=255)
     moid = models.CharField(max_length=64, blank=True)
     path = models.CharField(max_length=500, blank=True)
@@ -230,10 +239,15 @@ class Leftover(models.Model):
     instance_uuid = models.UUIDField(null=True, blank=True)
     noted_at = models.DateTimeField(default=timezone.now)
     checked_at = models.DateTimeField(null=True, blank=True)
+    # The first look that did not find it; a second one has to agree.
+    missed_at = models.DateTimeField(null=True, blank=True)
     gone_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["kind", "name"]
+        constraints = [
+            models.UniqueConstraint(fields=["cluster", "kind", "name"], name="leftover_told_once"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}"
