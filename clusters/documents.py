@@ -1,11 +1,14 @@
 """From our rows to what a node and its VM shall be. The same rows always give the same documents."""
 
+import json
 from dataclasses import replace
 
 from django.conf import settings
 
 from clusters.models import AddressAllocation, Cluster, Machine, PoolRole
 from clusters.names import label
+from clusters.profiles.render import ClusterFacts, NodeInputs, node_inputs
+from clusters.profiles.variables import read_variables
 from clusters.tokens import report_token
 from gateways.installer.rules import decode_certificate
 from gateways.models import PrivateCloudGateway
@@ -13,6 +16,7 @@ from ippools.models import IPAddressClaim
 from palette_portal.bootstrap.cloud_init import metadata, user_data
 from palette_portal.bootstrap.flannel import pod_network
 from palette_portal.bootstrap.guestinfo import guestinfo
+from palette_portal.bootstrap.labels import REGION, ZONE
 from palette_portal.bootstrap.nodes import (
     ClusterSpec,
     NodeRole,
@@ -20,6 +24,8 @@ from palette_portal.bootstrap.nodes import (
     Proxy,
     ReportTarget,
     StaticAddress,
+    Taint,
+    TaintEffect,
 )
 from palette_portal.bootstrap.pki import load_pki
 from palette_portal.bootstrap.secret import Secret
@@ -58,7 +64,7 @@ def guest_documents(machine: Machine, *, mac_address: str) -> dict[str, str]:
 
 
 def cluster_spec(cluster: Cluster) -> ClusterSpec:
-    gateway, secrets = cluster.gateway, cluster.secrets
+    gateway, secrets, packs = cluster.gateway, cluster.secrets, packs_of(cluster)
     return ClusterSpec(
         name=label(cluster.name),
         kubernetes_version=cluster.kubernetes_version,
@@ -71,7 +77,9 @@ def cluster_spec(cluster: Cluster) -> ClusterSpec:
         ntp_servers=tuple(cluster.ntp_servers),
         proxy=_proxy(gateway),
         trusted_certificates=(decode_certificate(encoded),) if (encoded := gateway.proxy_certificate) else (),
-        manifests=(pod_network(cluster.pod_cidr),),
+        manifests=packs.manifests if packs else (pod_network(cluster.pod_cidr),),
+        kubeadm=packs.kubeadm if packs else {},
+        external_cloud_provider=packs.external_cloud_provider if packs else False,
         workloads_on_control_plane=cluster.machine_pools.get(role=PoolRole.CONTROL_PLANE).takes_workloads,
     )
 
@@ -85,7 +93,38 @@ def node_spec(machine: Machine, *, mac_address: str) -> NodeSpec:
         report=ReportTarget.at_portal(settings.PUBLIC_URL, machine=machine.id, token=token),
         address=_static_address(machine),
         mac_address=mac_address,
+        labels=_labels(machine),
+        taints=tuple(
+            Taint(**{**taint, "effect": TaintEffect(taint["effect"])}) for taint in machine.pool.taints
+        ),
+        search_domain=machine.cluster.search_domain,
     )
+
+
+def packs_of(cluster: Cluster) -> NodeInputs | None:
+    """What the cluster's layers make of its nodes; None for one without a profile. Full of secrets."""
+    layers = list(cluster.layers.all())
+    if not layers:
+        return None
+    account, version = cluster.cloud_account, cluster.profile_version
+    assert account is not None  # the database sees to it until the cluster is Deleted
+    facts = ClusterFacts(
+        cluster_name=label(cluster.name),
+        endpoint_host=cluster.endpoint_host,
+        vcenter_server=account.vcenter_server,
+        datacenter_name=cluster.datacenter_name,
+        username=account.username,
+        password=Secret(account.password),
+        images_url=settings.PROFILES_IMAGES_URL,
+    )
+    variables = json.loads(cluster.secrets.variables or "{}")
+    definitions = read_variables(version.variables) if version else ()
+    return node_inputs(layers, variables, facts, definitions=definitions)
+
+
+def _labels(machine: Machine) -> dict[str, str]:
+    places = {REGION: machine.cluster.region, ZONE: machine.placement.zone}
+    return {**machine.pool.labels, **{key: value for key, value in places.items() if value}}
 
 
 def _role(machine: Machine) -> NodeRole:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.utils import timezone
 
-from clusters.models import Machine
+from clusters.models import ClusterLayer, Machine
 from clusters.phases import FAILED, HEARTBEAT, rank
 from palette_portal.orchestration.actions import announce_subject, record_event, ring
 from palette_portal.orchestration.models import Severity
@@ -56,6 +56,9 @@ def _record_phase(machine: Machine, report: Report) -> None:
     machine.save(update_fields=["last_report_at", "kubelet_version", "ip_address", "phase", "phase_message"])
     if is_news:
         _tell(machine, report)
+    if report.phase == "packs-applied":
+        fresh = ClusterLayer.objects.filter(cluster=machine.cluster, applied_at=None)
+        fresh.update(applied_at=timezone.now())
 
 
 def _is_news(machine: Machine, report: Report) -> bool:

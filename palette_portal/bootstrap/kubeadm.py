@@ -3,17 +3,18 @@
 from collections.abc import Mapping
 from typing import Any
 
-from palette_portal.bootstrap.nodes import ClusterSpec, NodeSpec
+from palette_portal.bootstrap.nodes import ClusterSpec, NodeSpec, Taint
 from palette_portal.bootstrap.text import dump_documents
 
 Document = dict[str, Any]
 
 CRI_SOCKET = "unix:///run/containerd/containerd.sock"
 DISCOVERY_TIMEOUT = "20m0s"
+CONTROL_PLANE_TAINT = {"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}
 
 
 def init_configuration(cluster: ClusterSpec, node: NodeSpec) -> str:
-    return dump_documents(_init(cluster, node), _cluster(cluster), _kubelet())
+    return dump_documents(_init(cluster, node), _cluster(cluster), _kubelet(cluster))
 
 
 def join_configuration(cluster: ClusterSpec, node: NodeSpec) -> str:
@@ -77,7 +78,7 @@ def _init(cluster: ClusterSpec, node: NodeSpec) -> Document:
 
 
 def _cluster(cluster: ClusterSpec) -> Document:
-    document: Document = {
+    own: Document = {
         "apiVersion": _api_version(cluster),
         "kind": "ClusterConfiguration",
         "clusterName": cluster.name,
@@ -85,21 +86,48 @@ def _cluster(cluster: ClusterSpec) -> Document:
         "controlPlaneEndpoint": cluster.api_server,
         "networking": {"podSubnet": cluster.pod_cidr, "serviceSubnet": cluster.service_cidr},
         "apiServer": {"certSANs": [cluster.endpoint]},
-        "controllerManager": {"extraArgs": _arguments(cluster, _cloud_provider(cluster))},
+        "controllerManager": {"extraArgs": _cloud_provider(cluster)},
     }
     # The certificates kubeadm issues are of the same kind as the authorities it gets from us.
     if _has_v1beta4(cluster):
-        document["encryptionAlgorithm"] = "ECDSA-P256"
+        own["encryptionAlgorithm"] = "ECDSA-P256"
     else:
-        document["featureGates"] = {"PublicKeysECDSA": True}
-    return document
+        own["featureGates"] = {"PublicKeysECDSA": True}
+    return _with_arguments(cluster, _merged(own, cluster.kubeadm.get("ClusterConfiguration", {})))
 
 
-def _kubelet() -> Document:
-    return {
+def _kubelet(cluster: ClusterSpec) -> Document:
+    own = {
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
         "cgroupDriver": "systemd",
+    }
+    return _merged(own, cluster.kubeadm.get("KubeletConfiguration", {}))
+
+
+def _merged(own: Mapping[str, Any], added: Mapping[str, Any]) -> Document:
+    """Lists one after the other; where both have a value, the cluster needs its own."""
+    merged = dict(own)
+    for key, value in added.items():
+        mine = own.get(key)
+        if isinstance(mine, Mapping) and isinstance(value, Mapping):
+            merged[key] = _merged(mine, value)
+        elif isinstance(mine, list) and isinstance(value, list):
+            merged[key] = [*mine, *(entry for entry in value if entry not in mine)]
+        elif key not in own:
+            merged[key] = value
+    return merged
+
+
+def _with_arguments(cluster: ClusterSpec, document: Mapping[str, Any]) -> Document:
+    """Each extraArgs as this version of kubeadm writes them."""
+    return {
+        key: _arguments(cluster, value)
+        if key == "extraArgs"
+        else _with_arguments(cluster, value)
+        if isinstance(value, Mapping)
+        else value
+        for key, value in document.items()
     }
 
 
@@ -112,9 +140,18 @@ def _registration(cluster: ClusterSpec, node: NodeSpec) -> Document:
     registration: Document = {"name": node.name, "criSocket": CRI_SOCKET}
     if arguments:
         registration["kubeletExtraArgs"] = _arguments(cluster, arguments)
+    taints = [_taint(taint) for taint in node.taints]
     if node.is_control_plane and cluster.workloads_on_control_plane:
-        registration["taints"] = []
+        registration["taints"] = taints
+    elif taints:
+        # Naming any replaces kubeadm's own one.
+        registration["taints"] = [*([CONTROL_PLANE_TAINT] if node.is_control_plane else ()), *taints]
     return registration
+
+
+def _taint(taint: Taint) -> dict[str, str]:
+    named = {"key": taint.key, "effect": str(taint.effect)}
+    return named | ({"value": taint.value} if taint.value else {})
 
 
 def _cloud_provider(cluster: ClusterSpec) -> dict[str, str]:

@@ -5,9 +5,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from palette_portal.bootstrap.errors import BootstrapError
+from palette_portal.bootstrap.labels import key_problem, label_problem, value_problem
 from palette_portal.bootstrap.pki import ClusterPKI
 from palette_portal.bootstrap.secret import Secret
 
@@ -118,7 +120,9 @@ class Taint:
     effect: TaintEffect
 
     def __post_init__(self) -> None:
-        if self.effect not in TaintEffect:
+        if problem := key_problem(self.key) or value_problem(self.value):
+            raise BootstrapError(problem)
+        if self.effect not in set(TaintEffect):
             raise BootstrapError(f"The taint effect {self.effect!r} is unknown.")
 
     def as_json(self) -> dict[str, str]:
@@ -147,11 +151,18 @@ class NodeSpec:
     mac_address: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     taints: tuple[Taint, ...] = ()
+    # With DHCP, whose server need not name one.
+    search_domain: str = ""
 
     def __post_init__(self) -> None:
         _require(_LABEL, self.name, f"The node name {self.name!r}")
         if self.mac_address:
             _require(_MAC, self.mac_address, f"The MAC address {self.mac_address!r}")
+        if self.search_domain:
+            _require(_HOST_NAME, self.search_domain, f"The search domain {self.search_domain!r}")
+        problems = (label_problem(key, value) for key, value in self.labels.items())
+        if problem := next((problem for problem in problems if problem), ""):
+            raise BootstrapError(problem)
 
     @property
     def is_control_plane(self) -> bool:
@@ -178,7 +189,9 @@ class ClusterSpec:
     ntp_servers: tuple[str, ...] = ()
     proxy: Proxy | None = None
     trusted_certificates: tuple[str, ...] = ()
-    manifests: tuple[Manifest, ...] = ()
+    manifests: tuple[Manifest | ManifestUrl, ...] = ()
+    # By kind (ClusterConfiguration, KubeletConfiguration): what a profile adds to kubeadm's documents.
+    kubeadm: Mapping[str, Any] = field(default_factory=dict, repr=False)
     workloads_on_control_plane: bool = False
     external_cloud_provider: bool = False
     kube_vip_image: str = KUBE_VIP_IMAGE

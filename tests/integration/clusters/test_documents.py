@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from clusters.documents import clone_spec, cluster_spec, guest_documents
-from clusters.models import AddressAllocation, ClusterSecrets
+from clusters.models import AddressAllocation, ClusterLayer, ClusterSecrets
+from clusters.profiles.models import LayerKind
 from clusters.tokens import report_token
 from ippools.models import IPAddressClaim
 from palette_portal.bootstrap.pki import (
@@ -147,3 +148,71 @@ def test_vm_carries_the_marks_of_its_owner():
         "palette.cluster": str(machine.cluster_id),
         "palette.machine": str(machine.id),
     }
+
+
+def labels_of(documents, path="/run/kubeadm/kubeadm.yaml"):
+    registration = next(iter(yaml.safe_load_all(file_of(documents, path))))["nodeRegistration"]
+    arguments = {entry["name"]: entry["value"] for entry in registration["kubeletExtraArgs"]}
+    return set(arguments["node-labels"].split(",")), registration["taints"]
+
+
+def test_node_knows_its_place_and_its_pools_labels_and_taints():
+    machine = make_node()
+    machine.cluster.region, machine.placement.zone = "europe", "zone-a"
+    machine.pool.labels = {"tier": "control"}
+    machine.pool.taints = [{"key": "gpu", "value": "yes", "effect": "NoSchedule"}]
+
+    labels, taints = labels_of(guest_documents(machine, mac_address=MAC))
+
+    assert labels == {
+        "tier=control",
+        "topology.kubernetes.io/region=europe",
+        "topology.kubernetes.io/zone=zone-a",
+    }
+    assert taints == [{"key": "gpu", "effect": "NoSchedule", "value": "yes"}]
+
+
+def test_search_domain_reaches_a_node_with_dhcp():
+    machine = make_node(address_allocation=AddressAllocation.DHCP, search_domain="shop.example.com")
+
+    network = decoded(guest_documents(machine, mac_address=MAC), "metadata")["network"]
+
+    assert network["ethernets"]["id0"]["nameservers"] == {"search": ["shop.example.com"]}
+
+
+def make_profiled_node(**changes):
+    machine = make_node(**changes)
+    for position, (kind, pack, version) in enumerate(LAYERS, start=1):
+        ClusterLayer.objects.create(
+            cluster=machine.cluster, kind=kind, position=position, pack=pack, pack_version=version
+        )
+    return machine
+
+
+LAYERS = [
+    (LayerKind.OS, "ubuntu", "24.04"),
+    (LayerKind.KUBERNETES, "kubernetes", "1.36.4"),
+    (LayerKind.NETWORK, "calico", "3.33.0"),
+    (LayerKind.STORAGE, "vsphere-csi", "3.8.0"),
+]
+
+
+def test_packs_of_the_profile_reach_the_first_node():
+    machine = make_profiled_node(kubernetes_version="1.36.4")
+
+    documents = guest_documents(machine, mac_address=MAC)
+
+    paths = [entry["path"] for entry in decoded(documents, "userdata")["write_files"]]
+    manifests = [path for path in paths if path.startswith("/etc/palette/manifests/")]
+    assert any("calico" in path for path in manifests) and any("csi" in path for path in manifests)
+    assert not any("flannel" in path for path in manifests)
+    assert "cloud-provider" in file_of(documents, "/run/kubeadm/kubeadm.yaml")
+
+
+def test_credentials_for_storage_reach_no_other_node():
+    machine = make_profiled_node(index=2, kubernetes_version="1.36.4")
+    machine.cluster.cloud_account.password = "vCenter-s3cret"
+
+    documents = guest_documents(machine, mac_address=MAC)
+
+    assert "vCenter-s3cret" not in str(decoded(documents, "userdata"))

@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 from django.test import Client
 
-from clusters.models import Machine
+from clusters.models import ClusterLayer, Machine
 from clusters.states import MachineState
 from clusters.tokens import report_token, token_digest
 from palette_portal.orchestration.models import Event
@@ -49,6 +49,20 @@ def test_report_is_told_as_an_event(machine):
     event = Event.objects.get(reason="NodeReady")
     assert (event.object_kind, event.object_name) == ("machine", "gw-cp-1")
     assert event.message == "gw-cp-1 is ready."
+
+
+def test_layers_are_applied_when_the_first_node_says_so(machine):
+    layer = ClusterLayer.objects.create(
+        cluster=machine.cluster, kind="cni", position=1, pack="calico", pack_version="3.33.0"
+    )
+
+    post(machine, "control-plane-ready")
+    layer.refresh_from_db()
+    assert layer.applied_at is None
+
+    post(machine, "packs-applied")
+    layer.refresh_from_db()
+    assert layer.applied_at is not None
 
 
 def test_report_that_comes_twice_is_one_event(machine):

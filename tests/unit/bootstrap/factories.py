@@ -8,6 +8,7 @@ from uuid import UUID
 from palette_portal.bootstrap.nodes import (
     ClusterSpec,
     Manifest,
+    ManifestUrl,
     NodeRole,
     NodeSpec,
     Proxy,
@@ -68,7 +69,15 @@ def make_proxied_cluster(**changes: Any) -> ClusterSpec:
         "trusted_certificates": (fixed_pki().etcd.certificate_pem,),
         "manifests": (
             Manifest("namespaces", "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: palette\n"),
+            ManifestUrl("calico", "https://manifests.example.com/v3.30/calico.yaml"),
         ),
+        "kubeadm": {
+            "ClusterConfiguration": {
+                "apiServer": {"extraArgs": {"profiling": "false"}, "certSANs": ["api.example.com"]},
+                "controllerManager": {"extraArgs": {"profiling": "false", "cloud-provider": "none"}},
+            },
+            "KubeletConfiguration": {"serializeImagePulls": False, "cgroupDriver": "cgroupfs"},
+        },
         "workloads_on_control_plane": True,
         "external_cloud_provider": True,
     }

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from palette_portal.bootstrap import cloud_init, flannel
-from palette_portal.bootstrap.nodes import NodeRole
+from palette_portal.bootstrap.labels import REGION, ZONE
+from palette_portal.bootstrap.nodes import NodeRole, Taint, TaintEffect
 from tests.unit.bootstrap.factories import GOLDEN, make_address, make_cluster, make_node, make_proxied_cluster
 
+GPU_ONLY = Taint("gpu", "yes", TaintEffect.NO_EXECUTE)
 USER_DATA = {
     "first-control-plane.yaml": lambda: cloud_init.user_data(make_cluster(), make_node()),
     "first-control-plane-everything.yaml": lambda: cloud_init.user_data(
@@ -24,6 +26,15 @@ USER_DATA = {
     "control-plane.yaml": lambda: cloud_init.user_data(
         make_cluster(), make_node(NodeRole.CONTROL_PLANE, name="gateway-1-cp-1", address=make_address())
     ),
+    "worker-with-labels-and-taints.yaml": lambda: cloud_init.user_data(
+        make_proxied_cluster(),
+        make_node(
+            NodeRole.WORKER,
+            name="shop-web-1",
+            labels={"tier": "web", REGION: "europe", ZONE: "zone-a"},
+            taints=(GPU_ONLY,),
+        ),
+    ),
     "worker.yaml": lambda: cloud_init.user_data(
         make_cluster(kubernetes_version="1.30.4"), make_node(NodeRole.WORKER, name="gateway-1-worker-0")
     ),
@@ -31,6 +42,9 @@ USER_DATA = {
 MANIFESTS = {"flannel.yaml": lambda: flannel.pod_network("192.168.0.0/16").content}
 METADATA = {
     "metadata-dhcp.yaml": lambda: cloud_init.metadata(make_node()),
+    "metadata-dhcp-search-domain.yaml": lambda: cloud_init.metadata(
+        make_node(search_domain="lab.example.com")
+    ),
     "metadata-static.yaml": lambda: cloud_init.metadata(
         make_node(address=make_address(search_domains=("lab.example.com",)), mac_address="00:50:56:AB:00:01")
     ),

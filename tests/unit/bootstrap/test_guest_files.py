@@ -204,3 +204,47 @@ def test_script_is_plain_shell(name: str) -> None:
     checked = subprocess.run(["sh", "-n", str(SCRIPTS / name)], capture_output=True, text=True, check=False)
 
     assert checked.returncode == 0, checked.stderr
+
+
+@pytest.fixture
+def packs(guest: Guest) -> Path:
+    """The folder of manifests, and a kubectl that notes what it is to apply."""
+    folder, programs = guest.folder / "manifests", guest.folder / "bin"
+    folder.mkdir()
+    programs.mkdir()
+    (programs / "kubectl").write_text(f'#!/bin/sh\nshift 4\ncat "$1" >> {guest.folder}/applied\n')
+    (programs / "kubectl").chmod(0o755)
+    return folder
+
+
+def apply_packs(guest: Guest, folder: Path) -> subprocess.CompletedProcess[str]:
+    path = f"{guest.folder}/bin:{os.environ['PATH']}"
+    return subprocess.run(
+        ["sh", str(SCRIPTS / "palette-apply-packs")],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=dict(os.environ) | {"PATH": path, "PALETTE_MANIFESTS": str(folder), "PALETTE_LONGEST_PAUSE": "1"},
+    )
+
+
+def test_manifests_are_fetched_and_applied_in_their_order(guest: Guest, packs: Path) -> None:
+    (packs / "001-first.yaml").write_text("first\n")
+    (guest.folder / "published").write_text("second\n")
+    (packs / "002-second.curl").write_text(f'url = "file://{guest.folder}/published"\n')
+    (packs / "003-third.yaml").write_text("third\n")
+
+    done = apply_packs(guest, packs)
+
+    assert done.returncode == 0, done.stderr
+    assert (guest.folder / "applied").read_text() == "first\nsecond\nthird\n"
+
+
+def test_manifest_that_cannot_be_fetched_is_named(guest: Guest, packs: Path) -> None:
+    (packs / "001-first.yaml").write_text("first\n")
+    (packs / "002-second.curl").write_text(f'url = "file://{guest.folder}/nowhere"\n')
+
+    done = apply_packs(guest, packs)
+
+    assert done.returncode == 1 and "nowhere" in done.stderr
+    assert not (guest.folder / "applied").exists()
