@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import parse_qsl
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,8 @@ class PortalDouble:
     def __init__(self) -> None:
         self.posted: list[Posted] = []
         self.answers: list[int] = []  # statuses of the next answers; then 204
+        self.instructions: list[str] = []  # given one after the other
+        self.done: list[dict[str, str]] = []  # the answers to them
         self._changed = threading.Condition()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
@@ -54,12 +57,35 @@ class PortalDouble:
             self._changed.notify_all()
         return status
 
+    def give(self) -> str:
+        with self._changed:
+            return self.instructions[0] if self.instructions else ""
+
+    def take_answer(self, form: dict[str, str]) -> None:
+        with self._changed:
+            self.instructions.pop(0)
+            self.done.append(form)
+            self._changed.notify_all()
+
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         double = self
 
         class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                payload = double.give().encode()
+                self.send_response(200 if payload else 204)
+                self.send_header("Content-Length", str(len(payload)))
+                self.end_headers()
+                self.wfile.write(payload)
+
             def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                sent = self.rfile.read(int(self.headers["Content-Length"]))
+                if "/instructions/" in self.path:
+                    double.take_answer(dict(parse_qsl(sent.decode(), keep_blank_values=True)))
+                    self.send_response(204)
+                    self.end_headers()
+                    return
+                body = json.loads(sent)
                 is_registration = self.path.endswith("/register")
                 status = double.take(Posted(self.path, self.headers.get("Authorization", ""), body))
                 self.send_response(201 if is_registration and status == 204 else status)

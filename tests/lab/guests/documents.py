@@ -11,7 +11,8 @@ from typing import Any
 
 import yaml
 
-TIMER = "palette-heartbeat.timer"
+HEARTBEATS = "palette-heartbeat.timer"
+INSTRUCTIONS = "palette-instructions.timer"
 REPORT_TARGET = "/etc/palette/report.json"
 
 
@@ -54,16 +55,31 @@ class Documents:
     report: ReportTarget | None = None
     has_ntp: bool = False
 
-    @property
-    def heartbeat_seconds(self) -> float:
-        """The timer's period, 0 if the node is not told to start the timer."""
+    def timer_seconds(self, timer: str) -> float:
+        """The timer's period, 0 if the node is not told to start it."""
         started = any(
-            command.words[:2] == ("systemctl", "enable") and TIMER in command.words
+            command.words[:2] == ("systemctl", "enable") and timer in command.words
             for command in self.commands
         )
-        unit = next((text for path, text in self.files.items() if path.endswith(f"/{TIMER}")), "")
+        unit = next((text for path, text in self.files.items() if path.endswith(f"/{timer}")), "")
         period = re.search(r"^OnUnitInactiveSec=(\d+)", unit, re.MULTILINE)
         return float(period[1]) if started and period else 0.0
+
+    @property
+    def is_control_plane(self) -> bool:
+        return any(command.runs("kubeadm", "init") for command in self.commands) or any(
+            re.search(r"^controlPlane:", text, re.MULTILINE) for text in self.files.values()
+        )
+
+    @property
+    def join_token(self) -> str:
+        """The token that kubeadm's configuration names; "" if none."""
+        texts = (text for path, text in self.files.items() if "kubeadm" in path)
+        found = (
+            re.search(r"^\s*(?:- )?token: *['\"]?([a-z0-9]{6}\.[a-z0-9]{16})", text, re.MULTILINE)
+            for text in texts
+        )
+        return next((token[1] for token in found if token), "")
 
     @property
     def endpoint(self) -> str:

@@ -11,6 +11,8 @@ class Fault(StrEnum):
     NO_ADDRESS = "no-address"  # boots, but gets no address and so reaches nobody
     WRONG_TIME = "wrong-time"  # the clock is an hour slow unless the user-data names NTP servers
     KUBEADM_FAILS = "kubeadm-fails"  # kubeadm init or join ends with an error
+    INSTRUCTION_FAILS = "instruction-fails"  # the first thing that the portal asks this node to do
+    NEVER_DRAINS = "never-drains"  # pods on this node cannot be evicted
     FLAPS = "flaps"  # ready, then without address and heartbeats on and off
 
 

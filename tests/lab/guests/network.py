@@ -1,4 +1,4 @@
-"""The guests' network: a DHCP range of its own, who has which address, which API servers answer."""
+"""The guests' network: a DHCP range of its own, and who has which address."""
 
 import ipaddress
 import threading
@@ -14,12 +14,11 @@ class Network:
         self._say = say
         self._leases: dict[str, str] = {}
         self._in_use: dict[str, str] = {}
-        self._api_servers: set[str] = set()
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
 
     def lease(self, machine: str) -> str:
         """The same address for the same machine as long as the player runs."""
-        with self._changed:
+        with self._lock:
             taken = {*self._leases.values(), *self._in_use}
             for number in range(self._first, self._last + 1):
                 address = str(ipaddress.IPv4Address(number))
@@ -28,32 +27,11 @@ class Network:
         raise RuntimeError("The DHCP range is exhausted.")
 
     def take(self, address: str, machine: str) -> None:
-        with self._changed:
+        with self._lock:
             other = self._in_use.setdefault(address, machine)
         if other != machine:
             self._say(f"{machine}: {address} is used by {other} as well")
 
     def leave(self, machine: str) -> None:
-        with self._changed:
+        with self._lock:
             self._in_use = {address: user for address, user in self._in_use.items() if user != machine}
-
-    def api_server_is_up(self, endpoint: str) -> None:
-        with self._changed:
-            self._api_servers.add(endpoint)
-            self._changed.notify_all()
-
-    def api_server_is_down(self, endpoint: str) -> None:
-        with self._changed:
-            self._api_servers.discard(endpoint)
-
-    def wait_for_api_server(self, endpoint: str, *, seconds: float, stopped: Callable[[], bool]) -> bool:
-        def answers_or_over() -> bool:
-            return endpoint in self._api_servers or stopped()
-
-        with self._changed:
-            self._changed.wait_for(answers_or_over, timeout=seconds)
-            return endpoint in self._api_servers
-
-    def wake(self) -> None:
-        with self._changed:
-            self._changed.notify_all()

@@ -1,11 +1,13 @@
-"""One node's life: boot, address, the commands of the user-data in order, then heartbeats."""
+"""One node's life: boot, address, the commands of the user-data, then heartbeats and instructions."""
 
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tests.lab.guests.documents import Command, Documents
+from tests.lab.guests.clusters import Clusters
+from tests.lab.guests.documents import HEARTBEATS, INSTRUCTIONS, Command, Documents
 from tests.lab.guests.faults import Fault
+from tests.lab.guests.instructions import Instructions
 from tests.lab.guests.link import Link
 from tests.lab.guests.network import Network
 from tests.lab.guests.pace import Pace
@@ -22,6 +24,10 @@ KUBEADM_FAILED = (
     "[kubelet-check] The kubelet is not running\n"
     "error execution phase wait-control-plane: couldn't initialize a Kubernetes cluster"
 )
+TOKEN_UNKNOWN = (
+    "error execution phase preflight: couldn't validate the identity of the API Server: "
+    "could not find a JWS signature in the cluster-info ConfigMap for the token's id"
+)
 API_SERVER_SILENT = (
     "error execution phase preflight: couldn't validate the identity of the API Server: timed out"
 )
@@ -33,6 +39,7 @@ class Surroundings:
 
     link: Link
     network: Network
+    clusters: Clusters
     pace: Pace
     say: Callable[[str], None]
 
@@ -78,7 +85,7 @@ class Guest:
     def switch_off(self) -> None:
         self.off.set()
         self.around.network.leave(self.machine.name)
-        self.around.network.wake()
+        self.around.clusters.switched_off(self.machine.name)
 
 
 class Node:
@@ -91,11 +98,12 @@ class Node:
         self._done, self._finished = done, finished
         self._address = documents.address or guest.dhcp_address()
         self._reporter = Reporter(documents.report, guest.pause, guest.say) if documents.report else None
+        self._name = documents.host_name or guest.machine.name
+        self._version = ""
         self._given_up = False
 
     def live(self) -> None:
-        name = self._documents.host_name or self._guest.machine.name
-        if not self._guest.boot(name, self._address):
+        if not self._guest.boot(self._name, self._address):
             return
         for number, command in enumerate(self._documents.commands, start=1):
             if self._guest.off.is_set():
@@ -112,8 +120,11 @@ class Node:
             self._finished(number)
 
     def _remember(self, command: Command) -> None:
-        if command.runs("kubeadm", "init"):
-            self._around.network.api_server_is_up(self._documents.endpoint)
+        if command.runs("kubeadm"):
+            told = self._documents
+            self._around.clusters.resume(
+                told.endpoint, self._guest.machine.name, is_master=told.is_control_plane
+            )
 
     def _run(self, command: Command) -> None:
         if self._given_up and command.stops_on_failure:
@@ -137,7 +148,7 @@ class Node:
         return ""
 
     def _kubeadm(self, command: Command) -> str:
-        faults, pace, network = self._guest.faults, self._around.pace, self._around.network
+        faults, pace, off = self._guest.faults, self._around.pace, self._guest.off
         if Fault.WRONG_TIME in faults and not self._documents.has_ntp:
             return CLOCK_IS_WRONG
         is_init = command.runs("kubeadm", "init")
@@ -146,26 +157,59 @@ class Node:
         self._guest.pause(pace.init_seconds if is_init else pace.join_seconds)
         if Fault.KUBEADM_FAILS in faults:
             return KUBEADM_FAILED
-        if is_init and not self._guest.off.is_set():
-            network.api_server_is_up(self._documents.endpoint)
-        return ""
+        return "" if off.is_set() else self._enter(is_init)
+
+    def _enter(self, is_init: bool) -> str:
+        told, clusters, name = self._documents, self._around.clusters, self._guest.machine.name
+        if Fault.NEVER_DRAINS in self._guest.faults:
+            clusters.never_drains(name)
+        if is_init:
+            version = told.kubernetes_version
+            clusters.begin(told.endpoint, name, token=told.join_token, version=version)
+            return ""
+        known = clusters.join(told.endpoint, name, token=told.join_token, is_master=told.is_control_plane)
+        return "" if known else TOKEN_UNKNOWN
 
     def _api_server_answers(self) -> bool:
         seconds = self._around.pace.join_timeout_seconds
         endpoint, off = self._documents.endpoint, self._guest.off.is_set
-        return self._around.network.wait_for_api_server(endpoint, seconds=seconds, stopped=off)
+        return self._around.clusters.wait_for_api(endpoint, seconds=seconds, stopped=off)
 
     def _report(self, phase: str, message: str = "") -> None:
         if not self._reporter:
             return
-        version = self._documents.kubernetes_version or DEFAULT_KUBELET
-        self._reporter.report(phase, message, address=self._address, kubelet_version=version)
+        self._reporter.report(phase, message, address=self._address, kubelet_version=self._kubelet())
         if phase != "heartbeat":
             self._guest.say(f"reported {phase}")
 
+    def _kubelet(self) -> str:
+        """That of the image; the lab's images have what the cluster had when the node joined."""
+        if not self._version:
+            in_cluster = self._around.clusters.of(self._documents.endpoint).version
+            self._version = self._documents.kubernetes_version or in_cluster or DEFAULT_KUBELET
+        return self._version
+
+    def _take_instructions(self) -> None:
+        target = self._documents.report
+        if not target or not self._documents.timer_seconds(INSTRUCTIONS):
+            return
+        instructions = Instructions(
+            target,
+            self._documents.endpoint,
+            self._around.clusters,
+            self._guest.pause,
+            self._guest.say,
+            self._around.pace.drain_seconds,
+            failures=int(Fault.INSTRUCTION_FAILS in self._guest.faults),
+        )
+        period = self._around.pace.instruction_seconds
+        name = f"instructions-{self._name}"
+        threading.Thread(target=instructions.live, args=[period], name=name, daemon=True).start()
+
     def _stay(self) -> None:
         """Until switched off: heartbeats as the timer says; a guest that flaps is away every other time."""
-        told = self._documents.heartbeat_seconds
+        self._take_instructions()
+        told = self._documents.timer_seconds(HEARTBEATS)
         period = (self._around.pace.heartbeat_seconds or told) if told else 0.0
         flaps = Fault.FLAPS in self._guest.faults
         away = False

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.lab.guests.clusters import Clusters
 from tests.lab.guests.documents import NotReadable, read_documents
 from tests.lab.guests.faults import Faults
 from tests.lab.guests.installer_vm import InstallerVM, is_installer
@@ -41,7 +42,7 @@ class Guests:
         self._data = data or Path(tempfile.mkdtemp(prefix="palette-guests-"))
         self._memory = Memory(self._data)
         self._link = Link(login, say)
-        self._around = Surroundings(self._link, Network(dhcp_range, say), pace, say)
+        self._around = Surroundings(self._link, Network(dhcp_range, say), Clusters(), pace, say)
         self._watcher = Watcher(self._link, on=self._switched_on, off=self._switched_off, say=say)
         self._guests: dict[str, tuple[Guest, threading.Thread]] = {}
         self._thread = threading.Thread(target=self._watcher.watch, name="guests-watcher", daemon=True)
@@ -63,6 +64,10 @@ class Guests:
         self._link.close()
         if not self._keep_data:
             shutil.rmtree(self._data, ignore_errors=True)
+
+    @property
+    def clusters(self) -> Clusters:
+        return self._around.clusters
 
     def wait(self) -> None:
         self._thread.join()
