@@ -179,6 +179,8 @@ ORCHESTRATION_WATCHERS = ["clusters.watcher.watch"]
 ORCHESTRATION_SCHEDULES: dict[str, float] = {
     "palette_portal.orchestration.housekeeping.tidy_up": 60,
     "clusters.actions.health.watch_clusters": 15,
+    "clusters.actions.repair.repair_clusters": 30,
+    "clusters.actions.autoscale.scale_clusters": 15,
     "gateways.actions.health.show_heartbeats": 30,
     "gateways.actions.system.watch_system_gateways": 15,
     "clusters.actions.queue.release_waiting": 5,

@@ -1,6 +1,6 @@
 """A cluster is as healthy as its machines: one that is off, gone or silent makes it Unhealthy, told once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from django.db import transaction
@@ -34,12 +34,23 @@ def judge_clusters(*, watching_since: datetime) -> None:
 
 def judge_cluster(cluster: Cluster, machines: Sequence[Machine], *, watching_since: datetime) -> None:
     expected = [machine for machine in machines if should_run(machine)]
-    troubles = [trouble_of(machine, watching_since=watching_since) for machine in expected]
-    problems = [trouble for trouble in troubles if trouble]
+    troubles = {machine: trouble_of(machine, watching_since=watching_since) for machine in expected}
+    problems = [trouble for trouble in troubles.values() if trouble]
+    _note_since(troubles)
     if problems:
         _become(cluster, ClusterHealth.UNHEALTHY, problems)
     elif expected and has_recovered(expected):
         _become(cluster, ClusterHealth.HEALTHY, [])
+
+
+def _note_since(troubles: Mapping[Machine, str]) -> None:
+    """How long each has been in trouble; most of the time nothing changes."""
+    now = timezone.now()
+    begun = [machine.pk for machine, trouble in troubles.items() if trouble and not machine.troubled_since]
+    over = [machine.pk for machine, trouble in troubles.items() if not trouble and machine.troubled_since]
+    for ids, since in ((begun, now), (over, None)):
+        if ids:
+            Machine.objects.filter(pk__in=ids).update(troubled_since=since)
 
 
 @transaction.atomic

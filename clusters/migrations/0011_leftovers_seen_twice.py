@@ -28,8 +28,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="leftover",
-            constraint=models.UniqueConstraint(
-                fields=("cluster", "kind", "name"), name="leftover_told_once"
-            ),
+            constraint=models.UniqueConstraint(fields=("cluster", "kind", "name"), name="leftover_told_once"),
         ),
     ]

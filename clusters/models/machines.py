@@ -155,6 +155,8 @@ class Machine(models.Model):
     # What vCenter says while the node should run: see clusters/actions/observations.py.
     power_state = models.CharField(max_length=16, blank=True)
     missing_since = models.DateTimeField(null=True, blank=True)
+    # Since when something is wrong with it; see clusters/troubles.py.
+    troubled_since = models.DateTimeField(null=True, blank=True)
     # What somebody changed there by hand, as a sentence.
     drift = models.TextField(blank=True)
     # Of a worker in a pool that scales itself: used less than half since then.
@@ -181,3 +183,8 @@ class Machine(models.Model):
     def wake_reference(self) -> str:
         """What a waiting step names so that a report of this machine's node wakes it."""
         return f"machine:{self.id}"
+
+    @property
+    def ssh_command(self) -> str:
+        """With one of the cluster's keys; empty while the address is not known."""
+        return f"ssh spectro@{self.ip_address}" if self.ip_address else ""
