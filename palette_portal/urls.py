@@ -54,6 +54,7 @@ urlpatterns = [
     path("settings/", include("palette_portal.tenants.urls")),
     path("gateways/", include("gateways.urls")),
     path("clusters/", include("clusters.urls")),
+    path("profiles/", include("clusters.profiles.urls")),
     path("ip-pools/", include("ippools.urls")),
     path("cloud-accounts/", include("gateways.account_urls")),
     path("downloads/palette-gateway-installer.ova", installer_download, name="installer-download"),

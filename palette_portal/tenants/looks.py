@@ -34,6 +34,9 @@ THINGS: dict[str, Look] = {
     "Login refused": Look("bad", "circle-x"),
     "Certificate not trusted": Look("bad", "shield-alert"),
     "Unchecked": Look("mute", "circle-question-mark"),
+    # Versions of cluster profiles.
+    "Draft": Look("warn", "pencil"),
+    "Published": Look("ok", "circle-check"),
     # Addresses of a pool.
     "Free": Look("ok", "circle"),
     "Used": Look("info", "circle-dot"),

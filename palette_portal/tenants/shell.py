@@ -29,7 +29,13 @@ class Group:
 
 
 NAVIGATION = (
-    Group("", (Entry("Clusters", "boxes", "clusters:list", Permission.VIEW_CLUSTERS, "clusters:"),)),
+    Group(
+        "",
+        (
+            Entry("Clusters", "boxes", "clusters:list", Permission.VIEW_CLUSTERS, "clusters:"),
+            Entry("Profiles", "layers", "profiles:list", Permission.VIEW_CLUSTER_PROFILES, "profiles:"),
+        ),
+    ),
     Group(
         "Tenant Settings",
         (

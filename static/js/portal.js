@@ -11,3 +11,4 @@ import "./form-focus.js";
 import "./type-ahead.js";
 import "./reasons.js";
 import "./problems.js";
+import "./code-editor.js";
