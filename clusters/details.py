@@ -1,35 +1,18 @@
 """What the parts of the Cluster Details page show; the page and the stream render the same."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 
 from clusters.actions.queue import Place, places_of
-from clusters.models import Cluster, ClusterSecrets, Machine, MachinePool, Placement
-from palette_portal.orchestration.models import Event, OperationState, Severity
+from clusters.conditions import conditions_of
+from clusters.layers import newer_version_of, packs_of
+from clusters.models import Cluster, ClusterSecrets, Machine
+from clusters.views.loading import Rights
+from palette_portal.orchestration.models import OperationState
 from palette_portal.orchestration.progress import Progress, latest_progress
-
-EVENTS_PER_PAGE = 50
-# Each other text is rendered apart for its streams, and each word is searched in three columns.
-LONGEST_SEARCH = 100
-
-
-@dataclass(frozen=True)
-class EventFilter:
-    """Severity ("" for all) and words that must all be in the event."""
-
-    severity: str = ""
-    text: str = ""
-
-    @classmethod
-    def from_query(cls, query: Any) -> "EventFilter":
-        severity = query.get("severity", "")
-        return cls(
-            severity if severity in Severity.values else "", query.get("q", "")[:LONGEST_SEARCH].strip()
-        )
 
 
 def progress_of_cluster(cluster: Cluster) -> Progress | None:
@@ -48,13 +31,25 @@ def _place(cluster: Cluster, progress: Progress | None) -> Place | None:
     return places_of([cluster.pk]).get(cluster.pk)
 
 
-def overview_context(cluster: Cluster, *, retry_denied: str) -> dict[str, Any]:
+def overview_context(cluster: Cluster, *, rights: Rights) -> dict[str, Any]:
+    head = head_context(cluster)
+    machines = list(machines_of(cluster))
     return {
-        **head_context(cluster),
+        **head,
         **summary_context(cluster),
-        "machines": machines_of(cluster),
-        "retry_denied": retry_denied,
+        **condition_context(cluster, head["progress"], machines),
+        "machines": machines,
+        "retry_denied": rights.change,
     }
+
+
+def condition_context(
+    cluster: Cluster, progress: Progress | None, machines: Sequence[Machine]
+) -> dict[str, Any]:
+    """Conditions and packs, which change with steps and with what nodes report."""
+    packs = packs_of(cluster, list(cluster.layers.all()), machines)
+    conditions = conditions_of(cluster, progress, machines=machines, packs=packs)
+    return {"cluster": cluster, "conditions": conditions, "packs": packs}
 
 
 def summary_context(cluster: Cluster) -> dict[str, Any]:
@@ -62,8 +57,9 @@ def summary_context(cluster: Cluster) -> dict[str, Any]:
     return {
         "cluster": cluster,
         "pools": pools,
-        "placement": _first_placement(pools),
+        "placements": [placement for pool in pools for placement in pool.placements.all()],
         "certificates_expire_at": _certificates_expire_at(cluster),
+        "newer_version": newer_version_of(cluster),
     }
 
 
@@ -80,25 +76,8 @@ def machines_of(cluster: Cluster) -> QuerySet[Machine]:
     return cluster.machines.present().select_related("pool", "placement").order_by("pool__role", "index")
 
 
-def _first_placement(pools: Sequence[MachinePool]) -> Placement | None:
-    return next((placement for pool in pools for placement in pool.placements.all()), None)
-
-
-@dataclass(frozen=True)
-class EventPage:
-    events: list[Event]
-    # Where the next, older page begins; None when there is no older event.
-    before: int | None
-
-
-def event_page(cluster: Cluster, wanted: EventFilter, *, before: int | None = None) -> EventPage:
-    rows = Event.objects.of(cluster.subject).current().before(before)
-    found = list(rows.matching(severity=wanted.severity, text=wanted.text)[: EVENTS_PER_PAGE + 1])
-    shown = found[:EVENTS_PER_PAGE]
-    return EventPage(shown, shown[-1].number if len(found) > EVENTS_PER_PAGE else None)
-
-
-def events_after(cluster: Cluster, wanted: EventFilter, number: int) -> list[Event]:
-    """What a stream still has to send, oldest first: no more than the page can load."""
-    rows = Event.objects.of(cluster.subject).current().after(number)
-    return list(rows.matching(severity=wanted.severity, text=wanted.text))
+def nodes_context(cluster: Cluster) -> dict[str, Any]:
+    """The machines of each pool as `shown_machines`; pools without any as well."""
+    machines = Machine.objects.present().select_related("placement").order_by("index")
+    shown = Prefetch("machines", machines, to_attr="shown_machines")
+    return {"cluster": cluster, "pools": cluster.machine_pools.prefetch_related(shown)}

@@ -6,26 +6,19 @@ from uuid import UUID
 
 from django.template.loader import render_to_string
 
-from clusters.details import (
-    EventFilter,
-    events_after,
-    head_context,
-    machines_of,
-    progress_of_cluster,
-    summary_context,
-)
+from clusters.details import condition_context, head_context, machines_of, nodes_context, summary_context
+from clusters.event_log import EventFilter, events_after
 from clusters.listing import ROWS_PER_PAGE, rows_of
 from clusters.menus import actions_context
 from clusters.models import Cluster
 from clusters.views.loading import Rights, rights_of
 from palette_portal.orchestration.changes import Change
 from palette_portal.orchestration.models import Event, Step, StepState
-from palette_portal.orchestration.progress import ShownStep
+from palette_portal.orchestration.progress import Progress, ShownStep
 from palette_portal.orchestration.stream import Message, Subscription
 from palette_portal.tenants.models import User
 
 _TABS = ("overview", "nodes", "events", "settings")
-_MACHINES = {"overview": "clusters/_node_list.html", "nodes": "clusters/_node_table.html"}
 
 
 class ClusterChannel:
@@ -89,15 +82,11 @@ class _Page:
 
     def snapshot(self) -> list[Message]:
         cluster = self._cluster()
-        messages = [_patch("clusters/_cluster_state.html", head_context(cluster)), self._actions(cluster)]
+        head = head_context(cluster)
+        messages = [_patch("clusters/_cluster_state.html", head), self._actions(cluster)]
         if self.tab == "overview":
-            context = {
-                "cluster": cluster,
-                "progress": progress_of_cluster(cluster),
-                "retry_denied": self.rights.change,
-            }
-            messages += [_patch("clusters/_steps.html", context), _summary(cluster)]
-        return [*messages, *self._machines(cluster)]
+            messages.append(_patch("clusters/_steps.html", {**head, "retry_denied": self.rights.change}))
+        return [*messages, *self._tab(cluster, head["progress"])]
 
     def log_after(self, number: int) -> list[Message]:
         if self.tab != "events":
@@ -112,28 +101,33 @@ class _Page:
 
     def _step_changed(self, step_id: UUID) -> list[Message]:
         cluster = self._cluster()
-        messages = [_patch("clusters/_cluster_state.html", head_context(cluster))]
+        head = head_context(cluster)
+        messages = [_patch("clusters/_cluster_state.html", head)]
         step = Step.objects.of(cluster.subject).filter(pk=step_id).first()
         if self.tab == "overview" and step is not None:
             context = {"cluster": cluster, "shown": ShownStep(step), "retry_denied": self.rights.change}
-            messages += [_patch("clusters/_step.html", context), _summary(cluster)]
+            messages.append(_patch("clusters/_step.html", context))
         if step is not None and step.state == StepState.DONE:
             messages.append(self._actions(cluster))
-        return [*messages, *self._machines(cluster)]
+        return [*messages, *self._tab(cluster, head["progress"])]
 
-    def _machines(self, cluster: Cluster) -> list[Message]:
-        if self.tab not in _MACHINES:
+    def _tab(self, cluster: Cluster, progress: Progress | None) -> list[Message]:
+        if self.tab == "nodes":
+            return [_patch("clusters/_node_table.html", nodes_context(cluster))]
+        if self.tab != "overview":
             return []
-        template = _MACHINES[self.tab]
-        return [_patch(template, {"cluster": cluster, "machines": machines_of(cluster)})]
+        machines = list(machines_of(cluster))
+        context = {**condition_context(cluster, progress, machines), "machines": machines}
+        parts = ("_conditions", "_packs", "_node_list")
+        return [_summary(cluster), *(_patch(f"clusters/{part}.html", context) for part in parts)]
 
     def _actions(self, cluster: Cluster) -> Message:
         return _patch("clusters/_cluster_actions.html", actions_context(cluster, self.rights))
 
     def _cluster(self) -> Cluster:
-        return Cluster.objects.select_related("gateway__release", "cloud_account", "project").get(
-            pk=self.cluster_id
-        )
+        return Cluster.objects.select_related(
+            "gateway__release", "cloud_account", "project", "profile_version__profile"
+        ).get(pk=self.cluster_id)
 
 
 def _is_hex_id(text: str) -> bool:

@@ -1,7 +1,8 @@
 from django.urls import path
 
 from clusters.views import clusters as views
-from clusters.views import exports, lists
+from clusters.views import deploy, deploy_review, exports, lists
+from clusters.views.events import cluster_events
 from clusters.views.kubeconfig import kubeconfig_download
 
 app_name = "clusters"
@@ -11,9 +12,18 @@ urlpatterns = [
     path("views/", lists.view_save, name="view-save"),
     path("views/<uuid:view_id>/delete/", lists.view_delete, name="view-delete"),
     path("export.<str:kind>", exports.cluster_export, name="export"),
+    path("deploy/", deploy.deploy, name="deploy"),
+    path("deploy/<uuid:draft_id>/", deploy.deploy_continue, name="deploy-continue"),
+    path("deploy/<uuid:draft_id>/discard/", deploy.deploy_discard, name="deploy-discard"),
+    path("deploy/<uuid:draft_id>/placement/fields/", deploy.placement_fields, name="deploy-placement-fields"),
+    path("deploy/<uuid:draft_id>/review/report/", deploy_review.deploy_report, name="deploy-report"),
+    path("deploy/<uuid:draft_id>/review/export/", deploy_review.deploy_export, name="deploy-export"),
+    path("deploy/<uuid:draft_id>/review/deploy/", deploy_review.deploy_confirm, name="deploy-confirm"),
+    path("deploy/<uuid:draft_id>/<slug:page>/", deploy.deploy_page, name="deploy-page"),
     path("<uuid:cluster_id>/", views.cluster_detail, name="detail"),
     path("<uuid:cluster_id>/nodes/", views.cluster_nodes, name="nodes"),
-    path("<uuid:cluster_id>/events/", views.cluster_events, name="events"),
+    path("<uuid:cluster_id>/events/", cluster_events, name="events"),
+    path("<uuid:cluster_id>/events.<str:kind>", exports.event_export, name="events-export"),
     path("<uuid:cluster_id>/settings/", views.cluster_settings, name="settings"),
     path("<uuid:cluster_id>/kubeconfig/", kubeconfig_download, name="kubeconfig"),
     path("<uuid:cluster_id>/steps/<uuid:step_id>/retry/", views.step_retry, name="step-retry"),

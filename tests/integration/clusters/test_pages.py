@@ -5,7 +5,7 @@ from django.db.models.functions import Now
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from clusters.details import EventFilter, events_after
+from clusters.event_log import EventFilter, events_after
 from clusters.models import Cluster
 from palette_portal.orchestration.actions import record_event, start_operation
 from palette_portal.orchestration.events import archive_old_events

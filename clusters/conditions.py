@@ -1,0 +1,132 @@
+"""The conditions of a cluster by Palette's type names, told from steps and facts. It asks no database."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from clusters.layers import ShownPack
+from clusters.models import Cluster, Machine, PoolRole
+from clusters.profiles.models import LayerKind
+from clusters.states import ClusterHealth, ClusterState
+from palette_portal.orchestration.models import Step
+from palette_portal.orchestration.progress import Progress, ShownStep
+
+
+@dataclass(frozen=True)
+class Condition:
+    """`status` is "True", "False" or "Unknown" as in Kubernetes; `is_failed` when somebody should look."""
+
+    type: str
+    status: str
+    reason: str
+    message: str = ""
+    at: datetime | None = None
+    is_failed: bool = False
+
+    @property
+    def tone(self) -> str:
+        if self.is_failed:
+            return "bad"
+        return {"True": "ok", "False": "info"}.get(self.status, "mute")
+
+
+_IMAGE = ("images.", "preparation.ensure_image")
+_INFRASTRUCTURE = (
+    "preparation.ensure_account_valid",
+    "preparation.ensure_placement_valid",
+    "preparation.ensure_addresses_claimed",
+)
+_ADDITION = ("machines.", "nodes.ensure_machine_", "nodes.ensure_control_plane_up")
+_DELETION = ("membership.ensure_node_removed", "removal.")
+_STEPS = "clusters.steps."
+
+# Type, reason once it is so, and which of an operation's steps make it so.
+_Belongs = Callable[[Step, str], bool]
+
+
+def _by(*beginnings: str, role: str = "") -> _Belongs:
+    """`role` picks the steps of machines in pools of that role."""
+
+    def belongs(step: Step, role_of_group: str) -> bool:
+        function = step.function.removeprefix(_STEPS)
+        return function.startswith(beginnings) and (not role or role == role_of_group)
+
+    return belongs
+
+
+_TYPES: tuple[tuple[str, str, _Belongs], ...] = (
+    ("ImageResolutionDone", "ImageResolved", _by(*_IMAGE)),
+    ("CloudInfrastructureReady", "InfrastructureReady", _by(*_INFRASTRUCTURE)),
+    ("KubeConfigReady", "KubeConfigReady", _by("preparation.ensure_pki_generated")),
+    ("BootstrappingDone", "Bootstrapped", _by("nodes.ensure_control_plane_up")),
+    ("ControlPlaneNodeAdditionDone", "NodesAdded", _by(*_ADDITION, role=PoolRole.CONTROL_PLANE)),
+    ("ControlPlaneNodeDeletionDone", "NodesDeleted", _by(*_DELETION, role=PoolRole.CONTROL_PLANE)),
+    ("WorkerNodeAdditionDone", "NodesAdded", _by(*_ADDITION, role=PoolRole.WORKER)),
+    ("WorkerNodeDeletionDone", "NodesDeleted", _by(*_DELETION, role=PoolRole.WORKER)),
+)
+# True of a cluster that nothing was ever deleted from.
+_TRUE_WITHOUT_STEPS = ("ControlPlaneNodeDeletionDone", "WorkerNodeDeletionDone")
+
+
+def conditions_of(
+    cluster: Cluster,
+    progress: Progress | None,
+    *,
+    machines: Iterable[Machine],
+    packs: Sequence[ShownPack] = (),
+) -> list[Condition]:
+    roles = {machine.name: machine.pool.role for machine in machines}
+    steps = progress.steps if progress else ()
+
+    def steps_of(belongs: _Belongs) -> list[ShownStep]:
+        return [shown for shown in steps if belongs(shown.step, roles.get(shown.step.group, ""))]
+
+    told = [_from_steps(cluster, type_, reason, steps_of(belongs)) for type_, reason, belongs in _TYPES]
+    add_ons = [pack for pack in packs if pack.layer.kind == LayerKind.ADD_ON]
+    return [*told, *([_add_ons(cluster, add_ons)] if add_ons else []), _ready(cluster)]
+
+
+def _from_steps(cluster: Cluster, type_: str, reason: str, steps: Sequence[ShownStep]) -> Condition:
+    if not steps:
+        return _without_steps(cluster, type_, reason)
+    looks = [shown.look for shown in steps]
+    if "retrying" in looks:
+        step = steps[looks.index("retrying")].step
+        return Condition(type_, "False", step.reason or "Failed", step.message, step.started_at, True)
+    if set(looks) == {"done"}:
+        at = max((shown.step.finished_at for shown in steps if shown.step.finished_at), default=None)
+        return Condition(type_, "True", reason, at=at)
+    if "active" in looks:
+        step = steps[looks.index("active")].step
+        return Condition(type_, "False", step.reason or "InProgress", step.message, step.first_started_at)
+    if set(looks) == {"waiting"}:
+        return Condition(type_, "Unknown", "NotStarted")
+    return Condition(type_, "False", "Cancelled" if "cancelled" in looks else "InProgress")
+
+
+def _without_steps(cluster: Cluster, type_: str, reason: str) -> Condition:
+    """The operation at hand does nothing of the kind: it was so since the cluster ran, or never began."""
+    if cluster.running_at or type_ in _TRUE_WITHOUT_STEPS:
+        return Condition(type_, "True", reason, at=cluster.running_at)
+    return Condition(type_, "Unknown", "NotStarted")
+
+
+def _add_ons(cluster: Cluster, packs: Sequence[ShownPack]) -> Condition:
+    waiting = [pack.layer.pack for pack in packs if pack.word != "Applied"]
+    if waiting:
+        failed = any(pack.word == "Failed" for pack in packs)
+        message = f"Waiting for {', '.join(waiting)}."
+        return Condition("AddOnDeploymentDone", "False", "InProgress", message, is_failed=failed)
+    at = max((pack.layer.applied_at for pack in packs if pack.layer.applied_at), default=cluster.running_at)
+    return Condition("AddOnDeploymentDone", "True", "AddOnsDeployed", at=at)
+
+
+def _ready(cluster: Cluster) -> Condition:
+    if cluster.state != ClusterState.RUNNING:
+        return Condition("Ready", "False", str(cluster.state))
+    if cluster.health == ClusterHealth.UNHEALTHY:
+        message = " ".join(cluster.health_problems)
+        return Condition("Ready", "False", "Unhealthy", message, is_failed=True)
+    if cluster.health == ClusterHealth.HEALTHY:
+        return Condition("Ready", "True", "Healthy", at=cluster.running_at)
+    return Condition("Ready", "Unknown", "HealthUnknown")
