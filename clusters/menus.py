@@ -6,7 +6,13 @@ from clusters.actions.kubeconfig import reason_against_kubeconfig
 from clusters.models import Cluster, ClusterPurpose
 from clusters.states import ClusterState
 from clusters.views.loading import Rights
-from gateways.states import check_deletable, check_renamable, check_resettable, reason_against_state
+from gateways.states import (
+    check_deletable,
+    check_renamable,
+    check_resettable,
+    check_resizable,
+    reason_against_state,
+)
 
 
 def actions_context(cluster: Cluster, rights: Rights) -> dict[str, Any]:
@@ -28,5 +34,6 @@ def _gateway_reasons(cluster: Cluster, rights: Rights) -> dict[str, str]:
         "reset_reason": denied or leaving or reason_against_state(check_resettable, cluster.gateway),
         "delete_reason": denied or reason_against_state(check_deletable, cluster.gateway),
         "anyway_reason": denied,
+        "resize_reason": denied or leaving or reason_against_state(check_resizable, cluster.gateway),
         "rename_reason": denied or reason_against_state(check_renamable, cluster.gateway),
     }

@@ -58,7 +58,7 @@ def add_machine_rows(pool: MachinePool, count: int) -> list[Machine]:
             kubernetes_version=cluster.kubernetes_version,
             image_template=cluster.image_template,
         )
-        for index, placement in enumerate(_places(pool, count), start=last + 1)
+        for index, placement in enumerate(places_for(pool, count), start=last + 1)
     ]
 
 
@@ -74,8 +74,8 @@ def unfinished_machines(cluster: Cluster) -> list[Machine]:
     return list(rows.select_related("pool", "cluster").order_by("pool__role", "index"))
 
 
-def _places(pool: MachinePool, count: int) -> list[Placement]:
-    """Each time the place with the fewest machines; of equals the first."""
+def places_for(pool: MachinePool, count: int) -> list[Placement]:
+    """Where so many more machines go: each time the place with the fewest; of equals the first."""
     placements = list(pool.placements.filter(is_given_up=False))
     present = Counter(Machine.objects.present().filter(pool=pool).values_list("placement_id", flat=True))
     found = []
