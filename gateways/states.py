@@ -81,6 +81,25 @@ def check_resettable(gateway: "PrivateCloudGateway") -> None:
         raise Conflict(_NO_RESET.get(gateway.state, f"The gateway is {gateway.state}."))
 
 
+def check_resizable(gateway: "PrivateCloudGateway", size: int = 3) -> None:
+    """Raise Conflict with the reason when the gateway cannot get so many nodes now."""
+    check_is_not_system(gateway)
+    if size < gateway.size:
+        raise Conflict(NO_SHRINKING)
+    if size == gateway.size:
+        raise Conflict("The gateway has three nodes already. " + NO_SHRINKING)
+    if gateway.upgrading_to_id is not None:
+        raise Conflict("The gateway is being upgraded. Resize it when that has ended.")
+    if gateway.state != GatewayState.RUNNING:
+        raise Conflict(f"The gateway is {gateway.state}; only a Running gateway can be resized.")
+
+
+NO_SHRINKING = (
+    "Three nodes cannot become one: together they hold the gateway cluster's data, and what two of them "
+    "take with them would be lost. Delete the gateway and create a smaller one."
+)
+
+
 def check_deletable(gateway: "PrivateCloudGateway") -> None:
     """Raise Conflict with the reason; that clusters use it is another question."""
     check_is_not_system(gateway)
