@@ -6,6 +6,7 @@ deployed from it, a draft only leads there.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
@@ -21,6 +22,7 @@ from palette_portal.tenants.permissions import Permission, check
 BASICS, PROFILE, PARAMETERS, PLACEMENT, POOLS = "basics", "profile", "parameters", "placement", "pools"
 FORM_PAGES = (BASICS, PROFILE, PARAMETERS, PLACEMENT, POOLS)
 NOT_CHECKED = "Not finished yet."
+_SEPARATORS = re.compile(r"[\s,;=:]+")
 
 
 def drafts_of(user: User) -> QuerySet[DeployDraft]:
@@ -120,8 +122,22 @@ def locked(draft_id: UUID) -> DeployDraft:
     )
 
 
-def _says_the_same(known: Mapping[str, Any], typed: Mapping[str, Any]) -> bool:
-    return all(name in known and known[name] == value for name, value in typed.items())
+def _says_the_same(known: Any, typed: Any) -> bool:
+    """Whether what was typed says what the cleaned value says: "3" is 3, "a=b" is {"a": "b"}."""
+    if isinstance(typed, Mapping) and isinstance(known, Mapping):
+        return all(_says_the_same(known.get(name), value) for name, value in typed.items())
+    if isinstance(typed, list) and isinstance(known, list):
+        return len(typed) == len(known) and all(map(_says_the_same, known, typed))
+    return _words(known) == _words(typed)
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, Mapping):
+        pairs = value.values() if "effect" in value else value.items()
+        return "".join(_words(list(pair) if isinstance(pair, tuple) else pair) for pair in pairs)
+    if isinstance(value, list):
+        return "".join(_words(part) for part in value)
+    return "" if value in (None, False) else _SEPARATORS.sub("", str(value))
 
 
 def _save(draft: DeployDraft, page: str, by: User, columns: Mapping[str, Any]) -> DeployDraft:

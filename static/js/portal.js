@@ -11,4 +11,6 @@ import "./form-focus.js";
 import "./type-ahead.js";
 import "./reasons.js";
 import "./problems.js";
+import "./values-editor.js";
+import "./print.js";
 import "./code-editor.js";
