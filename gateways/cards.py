@@ -15,12 +15,14 @@ from clusters.troubles import longest_silence
 from gateways.actions.delete import TOO_EARLY
 from gateways.actions.reset import reset_reason
 from gateways.actions.system import workers_are_silent
-from gateways.models import PrivateCloudGateway
+from gateways.models import GatewayRelease, PrivateCloudGateway
+from gateways.releases import next_release, published_releases
 from gateways.states import (
     GatewayState,
     check_configurable,
     check_deletable,
     check_renamable,
+    check_resizable,
     reason_against_state,
 )
 from palette_portal.http import Conflict
@@ -29,6 +31,7 @@ from palette_portal.orchestration.progress import Progress, latest_progress
 from palette_portal.tenants.models import User
 from palette_portal.tenants.permissions import Permission, reason_against
 
+BUSY = "Another operation on the gateway is running. Wait until it has ended."
 ENDS_SOON = timedelta(days=30)
 
 
@@ -53,6 +56,8 @@ class GatewayCard:
     denied: str
     # Clusters that wait for the gateway, in order.
     queue: Sequence[Place] = ()
+    # A newer release that it can be upgraded to.
+    upgrade_to: GatewayRelease | None = None
 
     @property
     def template(self) -> str:
@@ -81,6 +86,11 @@ class GatewayCard:
     @property
     def rename_reason(self) -> str:
         return self.denied or reason_against_state(check_renamable, self.gateway)
+
+    @property
+    def resize_reason(self) -> str:
+        is_busy = self.progress is not None and self.progress.operation.is_active
+        return self.denied or reason_against_state(check_resizable, self.gateway) or (BUSY if is_busy else "")
 
     @property
     def delete_reason(self) -> str:
@@ -142,7 +152,12 @@ class GatewayCard:
 
 
 def gateway_cards(user: User) -> list[GatewayCard]:
-    gateways = PrivateCloudGateway.objects.visible_to(user).present().system_last().select_related("release")
+    gateways = (
+        PrivateCloudGateway.objects.visible_to(user)
+        .present()
+        .system_last()
+        .select_related("release", "upgrading_to")
+    )
     return _cards(gateways, reason_against(user, Permission.MANAGE_GATEWAYS))
 
 
@@ -167,6 +182,7 @@ def _cards(
     nodes_of = _count_nodes(bodies)
     progress_of = latest_progress("cluster", [cluster.pk for cluster in body_of.values()])
     lines = lines_of([gateway.pk for gateway in gateways])
+    releases = published_releases() if body_of else []
     cards = []
     for gateway in gateways:
         cluster = body_of.get(gateway.pk)
@@ -178,6 +194,7 @@ def _cards(
                 progress=progress_of.get(cluster.pk) if cluster else None,
                 denied=denied,
                 queue=lines.get(gateway.pk, ()),
+                upgrade_to=next_release(gateway, releases),
             )
         )
     return cards

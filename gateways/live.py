@@ -80,7 +80,7 @@ class _Page:
 
     def _gateways(self) -> GatewayQuerySet:
         return PrivateCloudGateway.objects.filter(tenant_id=self.tenant_id).select_related(
-            "release", "tenant"
+            "release", "tenant", "upgrading_to"
         )
 
     def _message(self, gateway: PrivateCloudGateway) -> Message:

@@ -2,6 +2,8 @@ from django.urls import include, path
 
 from gateways.views import gateways as views
 from gateways.views.life import gateway_delete, gateway_remove_anyway, gateway_rename, gateway_reset
+from gateways.views.resize import gateway_resize
+from gateways.views.upgrade import gateway_roll_back, gateway_upgrade
 
 app_name = "gateways"
 urlpatterns = [
@@ -16,7 +18,10 @@ urlpatterns = [
         "<uuid:gateway_id>/install/properties/", views.installer_properties_check, name="installer-properties"
     ),
     path("<uuid:gateway_id>/rename/", gateway_rename, name="rename"),
+    path("<uuid:gateway_id>/upgrade/", gateway_upgrade, name="upgrade"),
+    path("<uuid:gateway_id>/roll-back/", gateway_roll_back, name="roll-back"),
     path("<uuid:gateway_id>/reset/", gateway_reset, name="reset"),
+    path("<uuid:gateway_id>/resize/", gateway_resize, name="resize"),
     path("<uuid:gateway_id>/delete/", gateway_delete, name="delete"),
     path("<uuid:gateway_id>/delete/anyway/", gateway_remove_anyway, name="remove-anyway"),
     path("<uuid:gateway_id>/configure/", include("gateways.configure_urls")),

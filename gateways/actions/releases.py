@@ -73,6 +73,12 @@ def _check_shape(values: ReleaseValues) -> None:
 def _check_order(values: ReleaseValues, earlier: list[GatewayRelease]) -> None:
     if any(release.version == values.version for release in earlier):
         raise ReleaseRefused(f"Release {values.version} is published already. Releases are never changed.")
+    same = next((release for release in earlier if release.image_template == values.image_template), None)
+    if same is not None:
+        raise ReleaseRefused(
+            f"Release {same.version} has the image template {values.image_template} already; a new release "
+            "brings its own."
+        )
     newest = max(earlier, key=lambda release: numbers(release.version), default=None)
     if newest is None:
         return

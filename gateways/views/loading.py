@@ -14,8 +14,8 @@ def get_gateway_or_404(request: HttpRequest, gateway_id: UUID) -> PrivateCloudGa
     """Raise Denied for people who see no gateways, Http404 for another tenant's gateway."""
     user = signed_in(request)
     check(user, Permission.VIEW_GATEWAYS)
-    gateways = PrivateCloudGateway.objects.visible_to(user).present().select_related("tenant", "release")
-    return get_object_or_404(gateways, pk=gateway_id)
+    gateways = PrivateCloudGateway.objects.visible_to(user).present()
+    return get_object_or_404(gateways.select_related("tenant", "release", "upgrading_to"), pk=gateway_id)
 
 
 def get_gateway_for_change(request: HttpRequest, gateway_id: UUID) -> PrivateCloudGateway:

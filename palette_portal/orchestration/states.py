@@ -9,6 +9,7 @@ class OperationKind(models.TextChoices):
     SCALE = "scale", "Scale"
     UPDATE = "update", "Update"
     UPGRADE = "upgrade", "Upgrade"
+    ROLL_BACK = "roll-back", "Roll back"
     ABORT = "abort", "Abort"
     RESET = "reset", "Reset"
     DELETE = "delete", "Delete"

@@ -70,6 +70,7 @@ def test_missing_notes_file_is_told(tmp_path: Path) -> None:
         ("1.1.0", {"os_image": " "}, "Name the operating system"),
         ("1.1.0", {"notes": " "}, "Write notes"),
         ("1.0.0", {}, "published already"),
+        ("1.1.0", {"image": "r_u-2204-0-k-1312-0"}, "a new release brings its own"),
         ("0.9.0", {}, "needs a higher version"),
         ("1.1.0", {"kubernetes": "1.31.1"}, "clusters do not go back"),
         ("1.1.0", {"kubernetes": "1.33.0"}, "Publish a release in between"),
@@ -84,8 +85,8 @@ def test_release_that_nobody_could_use_is_refused(version: str, changed: dict[st
 
 
 def test_versions_are_compared_as_numbers(first_release: GatewayRelease) -> None:
-    publish("1.9.0")
-    publish("1.10.0")
+    publish("1.9.0", image="nine")
+    publish("1.10.0", image="ten")
 
     gateway = make_gateway(state=GatewayState.RUNNING, release=first_release)
 
@@ -98,7 +99,7 @@ def test_gateway_far_behind_is_offered_the_next_minor_version_of_kubernetes(
     first_release: GatewayRelease,
 ) -> None:
     publish("1.1.0")
-    publish("1.2.0", kubernetes="1.33.1")
+    publish("1.2.0", kubernetes="1.33.1", image="r_u-2204-0-k-1331-0")
 
     gateway = make_gateway(state=GatewayState.RUNNING, release=first_release)
 

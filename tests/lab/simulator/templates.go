@@ -32,6 +32,7 @@ func (b *builder) folders() {
 
 	b.template(templates, "r_u-2204-0-k-1303-0", 20)
 	b.template(templates, "r_u-2204-0-k-1312-0", 20)
+	b.template(templates, "r_u-2204-0-k-1323-0", 20)
 	installer := b.template(templates, "palette-gateway-installer", 10)
 	installer.Config.VAppConfig = ovfProperties()
 	for _, name := range []string{"jump-host", "file-server"} {
