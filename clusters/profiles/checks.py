@@ -45,7 +45,7 @@ def findings_on(
 def _incomplete(profile_type: str, layers: Sequence[Layer]) -> Iterator[Finding]:
     there = {layer.kind for layer in layers}
     if profile_type == ProfileType.ADD_ON:
-        if not there:
+        if LayerKind.ADD_ON not in there:
             yield Finding("The profile needs an add-on.")
     else:
         for kind in INFRASTRUCTURE_KINDS:

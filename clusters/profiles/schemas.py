@@ -81,7 +81,7 @@ def _told(error: ValidationError) -> Iterator[tuple[str, str]]:
             yield "", f"{_join(where, key)} is missing."
     elif error.validator == "additionalProperties":
         for key in (key for key in instance if key not in schema.get("properties", {})):
-            yield key, f"{_join(where, key)} is not a value of this pack."
+            yield key, f"{_join(where, key)} is not known here."
     else:
         tell = _SENTENCES.get(str(error.validator), lambda value: "does not fit")
         yield "", f"{where or 'The text'} {tell(wanted)}{_hint(str(error.validator), schema)}."

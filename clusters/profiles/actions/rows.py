@@ -91,7 +91,7 @@ def write_audit(profile: ClusterProfile, action: str, by: User | None, **detail:
     audit.record(
         by=by,
         action=action,
-        obj_kind="cluster profile",
+        obj_kind="cluster-profile",
         obj_id=profile.pk,
         obj_name=profile.name,
         tenant=tenant,
