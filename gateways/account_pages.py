@@ -7,6 +7,7 @@ from uuid import UUID
 
 from clusters.models import Cluster
 from gateways.models import CloudAccount
+from gateways.prerequisites.actions import latest_report
 from palette_portal.orchestration.models import Event
 from palette_portal.tenants.models import User
 from palette_portal.tenants.permissions import Permission, can, reason_against
@@ -18,7 +19,12 @@ def list_context(user: User) -> dict[str, Any]:
     accounts = list(CloudAccount.objects.visible_to(user).select_related("gateway", "project"))
     accounts.sort(key=lambda account: (account.project is not None, account.scope, account.name))
     clusters, hidden = _clusters_of(user, accounts)
-    return {"rows": [(account, clusters[account.pk], hidden[account.pk]) for account in accounts]}
+    denied = {account.pk: _reason_against_change(user, account) for account in accounts}
+    return {
+        "rows": [
+            (account, clusters[account.pk], hidden[account.pk], denied[account.pk]) for account in accounts
+        ]
+    }
 
 
 def detail_context(user: User, account: CloudAccount) -> dict[str, Any]:
@@ -29,8 +35,13 @@ def detail_context(user: User, account: CloudAccount) -> dict[str, Any]:
         "hidden": hidden[account.pk],
         "events": Event.objects.of(account.subject).current().order_by("-number")[:EVENTS_SHOWN],
         "sees_gateways": can(user, Permission.VIEW_GATEWAYS),
-        "change_denied": reason_against(user, Permission.MANAGE_CLOUD_ACCOUNTS, project=account.project),
+        "change_denied": _reason_against_change(user, account),
+        "latest": latest_report(cloud_account=account, deployment=""),
     }
+
+
+def _reason_against_change(user: User, account: CloudAccount) -> str:
+    return reason_against(user, Permission.MANAGE_CLOUD_ACCOUNTS, project=account.project)
 
 
 def _clusters_of(

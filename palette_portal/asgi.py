@@ -19,6 +19,7 @@ pages = cast(Any, WSGIMiddleware(cast(Any, get_wsgi_application()), workers=8))
 from clusters.live import ClusterChannel, ClusterListChannel  # noqa: E402
 from gateways.account_live import AccountChannel  # noqa: E402
 from gateways.live import GatewayChannel  # noqa: E402
+from gateways.report_live import ReportChannel  # noqa: E402
 from ippools.live import PoolChannel  # noqa: E402
 from palette_portal.orchestration.stream import LiveStreams  # noqa: E402
 
@@ -33,6 +34,7 @@ streams = LiveStreams(
         ("streams/ippools/", PoolChannel()),
         ("streams/clusters/", ClusterListChannel()),
         ("streams/clusters/<uuid:cluster_id>/", ClusterChannel()),
+        ("streams/prerequisites/<uuid:report_id>/", ReportChannel()),
     ]
 )
 

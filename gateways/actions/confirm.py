@@ -27,6 +27,8 @@ from gateways.logins import accepted
 from gateways.models import CloudAccount, ConfigureDraft, GatewayRelease, PrivateCloudGateway
 from gateways.networks import NetworksOverlap
 from gateways.placement import CHOICES, NODE, TITLES, Choices, fetch_inventory, lacking_disk
+from gateways.prerequisites.configuring import report_of
+from gateways.prerequisites.report import Report
 from gateways.states import GatewayState, check_configurable, move_gateway
 from gateways.vcenter_checks import VCenterRefused, verify_vcenter
 from ippools.actions import InvalidPool, PoolUnavailable, create_pool
@@ -84,6 +86,7 @@ def confirm_configuration(*, gateway: PrivateCloudGateway, by: User) -> Cluster:
     _check_open(gateway)
     configuration = _complete_configuration(gateway)
     _check_vcenter(configuration)
+    _check_prerequisites(configuration)
     return _confirm(gateway, configuration, by)
 
 
@@ -115,6 +118,17 @@ def _check_vcenter(configuration: Configuration) -> None:
     except VSphereError as error:
         raise ConfigurationRefused(VCENTER, f"{error.sentence} {error.hint}".strip()) from error
     _check_placement(choices, configuration.placement)
+
+
+def _check_prerequisites(configuration: Configuration) -> None:
+    """Failures in a report about these very choices; without a report what was looked at suffices."""
+    report = report_of(configuration.draft)
+    failed = Report.from_json(report.content).failed if report and report.level == "failed" else ()
+    if failed:
+        more = f" {len(failed) - 1} more failed." if len(failed) > 1 else ""
+        first = f"{failed[0].object_kind} {failed[0].object_name}: {failed[0].sentence}"
+        reason = f"{first}{more} Put it right, then check the prerequisites again on this page."
+        raise ConfigurationRefused(PLACEMENT, reason)
 
 
 def _check_placement(choices: Choices, placement: dict[str, Any]) -> None:

@@ -14,17 +14,28 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from django_htmx.http import HttpResponseClientRedirect
 
 from gateways.actions.confirm import AlreadyConfirmed, ConfigurationRefused, confirm_configuration
-from gateways.drafts import ADDRESSES, PLACEMENT, get_draft, open_reason, save_complete, save_unfinished
+from gateways.check_limits import CheckRefused, check_allowed
+from gateways.drafts import (
+    ADDRESSES,
+    PLACEMENT,
+    credentials_of,
+    get_draft,
+    open_reason,
+    save_complete,
+    save_unfinished,
+)
 from gateways.forms.addresses import AddressesForm
 from gateways.forms.placement import PlacementForm
 from gateways.forms.vcenter import VCenterForm
 from gateways.forms.wizard_form import WizardForm
 from gateways.models import ConfigureDraft, PrivateCloudGateway
 from gateways.placement import CHOICES, Choices, cached_inventory, fetch_inventory
+from gateways.prerequisites.configuring import check_draft, report_of
+from gateways.report_pages import report_context
 from gateways.states import check_configurable
 from gateways.views.loading import get_gateway_for_change
-from gateways.wizard import PAGES, Page, applies, current_page, find_page, neighbour, rail, sections
-from palette_portal.http import is_partial
+from gateways.wizard import PAGES, SUMMARY, Page, applies, current_page, find_page, neighbour, rail, sections
+from palette_portal.http import Conflict, is_partial
 from palette_portal.tenants.requests import signed_in
 from palette_portal.vsphere.errors import VSphereError
 
@@ -53,6 +64,10 @@ class Visit:
     def render_part(self, template: str, **context: Any) -> HttpResponse:
         return render(self.request, template, {**self._context(), **context})
 
+    def _report(self) -> dict[str, Any]:
+        report = report_of(self.draft) if self.page.key == SUMMARY else None
+        return report_context(report) if report else {}
+
     def _context(self) -> dict[str, Any]:
         return {
             "gateway": self.gateway,
@@ -63,6 +78,7 @@ class Visit:
             "sections": sections(self.draft, beside=self.page),
             "reopened": open_reason(self.draft, self.page.key),
             "is_first": self.page == PAGES[0],
+            **self._report(),
             "crumbs": _crumbs(self.gateway),
         }
 
@@ -118,6 +134,24 @@ def address_fields(request: HttpRequest, gateway_id: UUID) -> HttpResponse:
         return visit.to(current_page(visit.draft).url(visit.draft))
     form = AddressesForm.redraw(visit.draft, request.GET)
     return visit.render_part(FIELDS[ADDRESSES] if "need" not in request.GET else NEED, form=form)
+
+
+@require_POST
+@login_required
+def configure_check(request: HttpRequest, gateway_id: UUID) -> HttpResponse:
+    """Check the prerequisites of what the draft says; the page shows how far it is."""
+    visit = _get_visit(request, gateway_id, SUMMARY)
+    if not applies(visit.page, visit.draft):
+        return visit.to(current_page(visit.draft).url(visit.draft))
+    by = signed_in(request)
+    try:
+        check_allowed(by=by, server=credentials_of(visit.draft).server)
+    except CheckRefused as refused:
+        raise Conflict(refused.reason) from refused
+    check_draft(visit.draft, by=by)
+    if is_partial(request):
+        return visit.render_part("gateways/_configure_prerequisites.html")
+    return redirect(visit.page.url(visit.draft))
 
 
 @require_POST

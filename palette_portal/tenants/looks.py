@@ -37,6 +37,10 @@ THINGS: dict[str, Look] = {
     # Versions of cluster profiles.
     "Draft": Look("warn", "pencil"),
     "Published": Look("ok", "circle-check"),
+    # Reports of prerequisites.
+    "Passed": Look("ok", "circle-check"),
+    "Warnings": Look("warn", "triangle-alert"),
+    "Checking": Look("info", "loader-circle", is_busy=True),
     # Addresses of a pool.
     "Free": Look("ok", "circle"),
     "Used": Look("info", "circle-dot"),
