@@ -43,16 +43,21 @@ def clone_spec(machine: Machine) -> CloneSpec:
     return CloneSpec(
         name=machine.name,
         instance_uuid=str(machine.id),
-        folder_moid=cluster.folder_moid,
+        folder_moid=cluster.own_folder_moid or cluster.folder_moid,
         resource_pool_moid=placement.resource_pool_moid,
         datastore_moid=placement.datastore_moid,
         network_moids=(placement.network_moid,),
         num_cpus=pool.num_cpus,
         memory_mib=pool.memory_mib,
         disk_gib=pool.disk_gib,
-        annotation=f"Node of the Kubernetes cluster {cluster.name}, made by Palette Portal.",
+        annotation=_annotation(cluster),
         extra_config={CLUSTER_MARK: str(cluster.id), MACHINE_MARK: str(machine.id)},
     )
+
+
+def _annotation(cluster: Cluster) -> str:
+    made = f"Node of the Kubernetes cluster {cluster.name}, made by Palette Portal."
+    return f"{made}\nTags: {', '.join(cluster.tags)}" if cluster.tags else made
 
 
 def guest_documents(machine: Machine, *, mac_address: str) -> dict[str, str]:
@@ -106,9 +111,16 @@ def packs_of(cluster: Cluster) -> NodeInputs | None:
     layers = list(cluster.layers.all())
     if not layers:
         return None
-    account, version = cluster.cloud_account, cluster.profile_version
+    version = cluster.profile_version
+    variables = json.loads(cluster.secrets.variables or "{}")
+    definitions = read_variables(version.variables) if version else ()
+    return node_inputs(layers, variables, pack_facts(cluster), definitions=definitions)
+
+
+def pack_facts(cluster: Cluster) -> ClusterFacts:
+    account = cluster.cloud_account
     assert account is not None  # the database sees to it until the cluster is Deleted
-    facts = ClusterFacts(
+    return ClusterFacts(
         cluster_name=label(cluster.name),
         endpoint_host=cluster.endpoint_host,
         vcenter_server=account.vcenter_server,
@@ -117,9 +129,6 @@ def packs_of(cluster: Cluster) -> NodeInputs | None:
         password=Secret(account.password),
         images_url=settings.PROFILES_IMAGES_URL,
     )
-    variables = json.loads(cluster.secrets.variables or "{}")
-    definitions = read_variables(version.variables) if version else ()
-    return node_inputs(layers, variables, facts, definitions=definitions)
 
 
 def _labels(machine: Machine) -> dict[str, str]:

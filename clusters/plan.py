@@ -11,6 +11,7 @@ ACCOUNT_VALID = "account-valid"
 PLACEMENT_VALID = "placement-valid"
 ADDRESSES_CLAIMED = "addresses-claimed"
 IMAGE_FOUND = "image-found"
+FOLDER_MADE = "folder-made"
 PKI_GENERATED = "pki-generated"
 NODES_READY = "nodes-ready"
 CLUSTER_RUNNING = "cluster-running"
@@ -40,10 +41,12 @@ def _preparation(cluster: Cluster) -> list[StepSpec]:
     claim = step_spec(
         ADDRESSES_CLAIMED, "Claim IP addresses", "preparation.ensure_addresses_claimed", [ACCOUNT_VALID]
     )
+    folder = step_spec(FOLDER_MADE, "Make folder", "folders.ensure_own_folder", [ACCOUNT_VALID])
     return [
         step_spec(ACCOUNT_VALID, "Validate cloud account", "preparation.ensure_account_valid"),
         step_spec(PLACEMENT_VALID, "Check placement", "preparation.ensure_placement_valid", [ACCOUNT_VALID]),
         *([claim] if static else []),
+        *([folder] if cluster.has_own_folder else []),
         step_spec(
             IMAGE_FOUND, "Provide image template", "images.ensure_image_template_found", [ACCOUNT_VALID]
         ),
@@ -61,7 +64,12 @@ def _machine(cluster: Cluster, machine: Machine, *, after: Machine | None) -> li
     static = cluster.address_allocation == AddressAllocation.STATIC
     return machine_steps(
         machine,
-        before_clone=[PLACEMENT_VALID, IMAGE_FOUND, *([ADDRESSES_CLAIMED] if static else [])],
+        before_clone=[
+            PLACEMENT_VALID,
+            IMAGE_FOUND,
+            *([FOLDER_MADE] if cluster.has_own_folder else []),
+            *([ADDRESSES_CLAIMED] if static else []),
+        ],
         before_configuring=[PKI_GENERATED],
         before_power_on=[in_cluster_key(after)] if after else [],
         before_blanking=[NODES_READY],
@@ -92,6 +100,7 @@ def machine_steps(
             [cloned, *before_configuring],
             machine,
         ),
+        *_tagging(machine, cloned),
         step_spec(
             powered,
             "Power on",
@@ -115,6 +124,14 @@ def machine_steps(
             machine,
         ),
     ]
+
+
+def _tagging(machine: Machine, cloned: str) -> list[StepSpec]:
+    """Nothing waits for it."""
+    if not machine.cluster.tags:
+        return []
+    key = f"{machine.name}/tagged"
+    return [step_spec(key, "Tag virtual machine", "tags.ensure_machine_tagged", [cloned], machine)]
 
 
 def in_cluster_key(machine: Machine) -> str:

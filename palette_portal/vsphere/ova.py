@@ -78,8 +78,9 @@ class Archive:
                 )
 
     def _members(self) -> Iterator[tuple[str, Disk | None]]:
+        source: Any = self._source  # tarfile asks for nothing but `read`
         try:
-            with tarfile.open(fileobj=self._source, mode="r|") as tar:
+            with tarfile.open(fileobj=source, mode="r|") as tar:
                 for member in tar:
                     if (content := tar.extractfile(member)) is not None:
                         yield member.name, Disk(member.name, member.size, content)

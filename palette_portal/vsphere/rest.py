@@ -87,6 +87,14 @@ class RestSession:
         question = self.posting(path, action, body)
         return self._send("POST", question.path, {SESSION_HEADER: self.token}, question.body)
 
+    def create(self, path: str, spec: object) -> str:
+        """The id of what was made."""
+        body = {"create_spec": spec} if self.dialect is OLDER else spec
+        return str(self._send("POST", path, {SESSION_HEADER: self.token}, json.dumps(body)))
+
+    def delete(self, path: str) -> None:
+        self._send("DELETE", path, {SESSION_HEADER: self.token})
+
     def posting(self, path: str, action: str, body: object) -> Question:
         return Question("POST", f"{path}?{self.dialect.action}={action}", json.dumps(body))
 

@@ -59,14 +59,14 @@ def read_tags(vcenter: VCenter, objects: Iterable[tuple[str, str]]) -> dict[str,
 def read_tagging(vcenter: VCenter, objects: Iterable[tuple[str, str]]) -> Tagging:
     """The same and which categories there are. Four round trips, however many tags."""
     wanted = [{"type": kind, "id": moid} for kind, moid in objects]
-    first, second = _dialects(vcenter)
+    first, second = dialects(vcenter)
     try:
         return _read_tagging(vcenter, first, wanted)
     except NotSpoken:
         return _read_tagging(vcenter, second, wanted)
 
 
-def _dialects(vcenter: VCenter) -> tuple[Dialect, Dialect]:
+def dialects(vcenter: VCenter) -> tuple[Dialect, Dialect]:
     """The one first that the server surely speaks: vCenter 7 and 8 the older, 7.0.2 and later both."""
     speaks_older = version_numbers(vcenter.about.version)[:1] <= (8,)
     return (OLDER, NEWER) if speaks_older else (NEWER, OLDER)

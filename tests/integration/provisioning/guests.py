@@ -6,6 +6,7 @@ Nodes join with a token the cluster knows, and control plane nodes do instructio
 import base64
 import json
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,6 +40,7 @@ class Guests:
     refusing: Counter[str] = field(default_factory=Counter)
     undrainable: set[str] = field(default_factory=set)
     is_watching: bool = True
+    listen: Callable[[str, dict[str, Any]], object] = lambda _name, _user_data: None
     client: Client = field(default_factory=Client)
     done: set[str] = field(default_factory=set)
     # The cluster's own truth.
@@ -78,6 +80,7 @@ class Guests:
     def _boot(self, name: str, options: dict[str, str]) -> None:
         user_data = yaml.safe_load(base64.b64decode(options["guestinfo.userdata"]))
         metadata = yaml.safe_load(base64.b64decode(options["guestinfo.metadata"]))
+        self.listen(name, user_data)
         files = {entry["path"]: entry["content"] for entry in user_data["write_files"]}
         target = json.loads(files["/etc/palette/report.json"])
         addresses = metadata["network"]["ethernets"]["id0"].get("addresses", ["10.10.183.200/24"])

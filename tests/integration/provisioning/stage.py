@@ -145,7 +145,7 @@ class Stage:
         """Each machine is one VM, each VM of ours is a machine, each address held belongs to one of them."""
         machines = {machine.name: str(machine.id) for machine in self.cluster.machines.present()}
         ours = self.vms_of_ours()
-        assert sorted(ours) == sorted((name, uuid) for name, uuid in machines.items())
+        assert sorted(ours) == sorted(machines.items())
         held = IPAddressClaim.objects.held().filter(cluster_id=self.cluster.id)
         assert sorted(held.values_list("owner_name", flat=True)) == sorted([*machines, self.cluster.name])
         assert IPAddressClaim.objects.held().count() == held.count()
