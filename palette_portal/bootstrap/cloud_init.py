@@ -123,11 +123,11 @@ def _manifest_file(cluster: ClusterSpec, number: int, manifest: Manifest | Manif
     path = f"/etc/palette/manifests/{number:03d}-{manifest.name}"
     if isinstance(manifest, Manifest):
         return _file(f"{path}.yaml", manifest.content)
-    return _file(f"{path}.curl", _fetching(cluster, manifest.url))
+    return _file(f"{path}.curl", fetch_configuration(cluster, manifest.url))
 
 
-def _fetching(cluster: ClusterSpec, url: str) -> str:
-    """A configuration of curl; the values have no quote and no backslash."""
+def fetch_configuration(cluster: ClusterSpec, url: str) -> str:
+    """What curl reads to fetch a manifest, through the proxy if there is one; no value has a quote."""
     settings = {"url": url}
     if proxy := cluster.proxy:
         settings["proxy"] = proxy.https if url.startswith("https:") else proxy.http

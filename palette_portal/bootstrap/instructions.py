@@ -99,9 +99,13 @@ def _set_kubernetes_version(arguments: Arguments) -> Iterator[Line]:
 
 
 def _apply_manifests(manifests: Sequence[Mapping[str, str]]) -> Iterator[Line]:
+    """In their order. One with `fetch`, a configuration of curl, is fetched first."""
     for manifest in manifests:
         _plain(_NAME, manifest["name"], "The manifest's name")
-        yield "manifest", manifest["content"]
+        if "fetch" in manifest:
+            yield "fetched-manifest", manifest["fetch"]
+        else:
+            yield "manifest", manifest["content"]
 
 
 def _change_node(arguments: Arguments) -> Iterator[Line]:

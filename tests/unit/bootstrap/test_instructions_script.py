@@ -225,6 +225,28 @@ def test_manifests_are_applied_in_order_with_every_character(guest: Guest, porta
     assert all("--server-side --force-conflicts" in call for call in guest.calls)
 
 
+def test_manifest_with_an_address_is_fetched_in_its_turn(guest: Guest, portal: Portal) -> None:
+    guest.write("upstream.yaml", "b: 2\n")
+    fetched = {"name": "b", "fetch": f'url = "file://{guest.folder}/upstream.yaml"\n'}
+    manifests = [{"name": "a", "content": "a: 1\n"}, fetched, {"name": "c", "content": "c: 3\n"}]
+    told(portal, "apply-manifests", manifests=manifests)
+
+    guest.run()
+
+    assert guest.read("applied") == "a: 1\nb: 2\nc: 3\n"
+
+
+def test_manifest_that_cannot_be_fetched_is_told(guest: Guest, portal: Portal) -> None:
+    missing = {"name": "b", "fetch": f'url = "file://{guest.folder}/nothing.yaml"\n'}
+    told(portal, "apply-manifests", manifests=[missing])
+
+    guest.run()
+
+    assert portal.answers[0][1]["state"] == "failed"
+    assert "nothing.yaml" in portal.answers[0][1]["message"]
+    assert guest.calls == []
+
+
 def test_manifest_that_is_refused_ends_the_row(guest: Guest, portal: Portal) -> None:
     guest.write(
         "failing", f"apply --server-side --force-conflicts --filename {guest.folder}/run/manifest-1.yaml\n"
