@@ -92,9 +92,9 @@ def detail_context(version: ProfileVersion, user: User) -> dict[str, Any]:
 
 
 def _newest_versions(profiles: Iterable[ClusterProfile]) -> dict[UUID, ProfileVersion]:
-    versions = ProfileVersion.objects.filter(profile__in=profiles).order_by("profile", "-rank")
+    versions = ProfileVersion.objects.filter(profile__in=profiles).order_by("profile_id", "-rank")
     layers = Prefetch("layers", ProfileLayer.objects.exclude(kind=LayerKind.STORAGE).defer("values"))
-    chosen = versions.distinct("profile").prefetch_related(layers)
+    chosen = versions.distinct("profile_id").prefetch_related(layers)
     return {version.profile_id: version for version in chosen}
 
 

@@ -1,4 +1,4 @@
-"""The demo tenant: one project, one user per role. Run twice, it changes nothing."""
+"""The demo tenant: one project, one user per role, one cluster profile. Run twice, it changes nothing."""
 
 import secrets
 from collections.abc import Mapping
@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from allauth.account.models import EmailAddress
 from django.db import transaction
 
+from clusters.profiles.actions import create_profile, publish_version
+from clusters.profiles.models import ClusterProfile, ProfileType
 from gateways.actions.system import ensure_system_gateway
 from palette_portal.tenants.models import Membership, Project, Tenant, User
 from palette_portal.tenants.roles import PROJECT_ROLES, Role
@@ -34,7 +36,24 @@ def seed_demo(*, known_passwords: Mapping[str, str]) -> list[dict[str, str]]:
     tenant, _ = Tenant.objects.get_or_create(slug="demo", defaults={"name": "Demo"})
     ensure_system_gateway(tenant)
     project, _ = Project.objects.get_or_create(tenant=tenant, slug="default", defaults={"name": "Default"})
+    _ensure_profile(tenant)
     return [_ensure_person(person, project=project, known_passwords=known_passwords) for person in PEOPLE]
+
+
+def _ensure_profile(tenant: Tenant) -> None:
+    """Of packs whose node image is in the lab's vCenter, so that a cluster can be deployed at once."""
+    if ClusterProfile.objects.filter(tenant=tenant).exists():
+        return
+    draft = create_profile(
+        tenant=tenant,
+        project=None,
+        name="vSphere starter",
+        type=ProfileType.FULL,
+        version="1.0.0",
+        description="Ubuntu, Kubernetes, Calico and vSphere storage, with the values of the packs.",
+        by=None,
+    )
+    publish_version(version=draft, by=None)
 
 
 def _ensure_person(person: Person, *, project: Project, known_passwords: Mapping[str, str]) -> dict[str, str]:

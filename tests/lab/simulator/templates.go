@@ -39,6 +39,9 @@ func (b *builder) folders() {
 		vm := b.machine(infrastructure, name, 40)
 		_, _ = b.lab.powerOn(vm.Self)
 	}
+	// What the demo's profile names, and one to upgrade from.
+	b.template(templates, "r_u-2404-0-k-1359-0", 20)
+	b.template(templates, "r_u-2404-0-k-1364-0", 20)
 }
 
 // crowd fills the inventory with machines of other people, 500 to a folder.

@@ -1,0 +1,452 @@
+"""The pages of profiles: what they show, save and refuse."""
+
+import pytest
+from django.urls import reverse
+
+from clusters.profiles import actions
+from clusters.profiles.models import ClusterProfile, ProfileVersion
+from clusters.profiles.variables import Variable
+from clusters.states import ClusterState
+from tests.factories import make_cluster, make_project
+from tests.integration.profiles.stage import layer, make_profile, make_published, path
+
+pytestmark = pytest.mark.django_db
+
+
+def text(response):
+    return response.content.decode()
+
+
+def add_metallb(version, by, values=""):
+    actions.add_layer(version=version, pack="metallb", pack_version="0.15.3", values=values, by=by)
+
+
+# List
+
+
+def test_list_shows_the_newest_version_its_parts_and_clusters(client, admin):
+    version = make_published(admin, name="East")
+    actions.new_version(of=version, version="1.10.0", by=admin)
+    make_cluster(project=make_project(), profile_version=version)
+    make_profile(admin, name="Mine", project=make_project())
+
+    page = text(client.get(path("list")))
+
+    assert all(
+        words in page for words in ["East", "1.10.0", "Draft", "Kubernetes 1.36.4", "Project payments"]
+    )
+    assert '<td role="cell">1</td>' in page
+
+
+def test_list_without_profiles_says_what_they_are_for(client, admin):
+    assert "No profile yet" in text(client.get(path("list")))
+
+
+def test_list_comes_in_pages(client, admin):
+    for number in range(52):
+        make_profile(admin, name=f"profile-{number:02}", layers=[])
+
+    assert "profile-51" not in text(client.get(path("list")))
+    assert "profile-51" in text(client.get(path("list", page=2)))
+
+
+# Create
+
+
+def typed(**changes):
+    return {
+        "name": "East",
+        "scope": "tenant",
+        "version": "1.0.0",
+        "type": "full",
+        "description": "Ours",
+        **changes,
+    }
+
+
+def test_created_profile_is_a_draft_that_its_page_shows(client, admin):
+    response = client.post(path("create"), typed())
+
+    version = ProfileVersion.objects.get()
+    assert response.url == path("version", version)
+    assert (version.profile.name, version.profile.project, version.is_published) == ("East", None, False)
+
+
+def test_project_of_the_switcher_is_proposed(client, admin):
+    project = make_project()
+    session = client.session
+    session["project"] = str(project.pk)
+    session.save()
+
+    assert f'<option value="{project.pk}" selected' in text(client.get(path("create")))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("name", "", "This field is required."),
+        ("name", "x" * 64, "at most 63 characters"),
+        ("name", "Taken", "has this name"),
+        ("version", "1.0", "three numbers"),
+        ("type", "half", "Select a valid choice"),
+        ("scope", "nowhere", "Select a valid choice"),
+    ],
+)
+def test_create_form_tells_what_is_wrong(client, admin, field, value, words):
+    make_profile(admin, name="Taken")
+
+    response = client.post(path("create"), typed(**{field: value}))
+
+    assert (response.status_code, words in text(response)) == (422, True)
+    assert ClusterProfile.objects.count() == 1
+
+
+# Page of a version
+
+
+def test_page_of_a_profile_shows_its_newest_version(client, admin):
+    version = make_published(admin)
+    actions.new_version(of=version, version="1.1.0", by=admin)
+
+    page = text(client.get(path("detail", version)))
+
+    assert '<span class="tag mono">1.1.0</span>' in page
+    assert path("version", version) in page
+
+
+def test_page_of_a_draft_offers_what_changes_it_and_that_of_a_published_version_does_not(client, admin):
+    version = make_profile(admin)
+    change = path("layer-change", version, "calico")
+
+    assert change in text(client.get(path("version", version)))
+    actions.publish_version(version=version, by=admin)
+    page = text(client.get(path("version", version)))
+    assert change not in page
+    assert "New version" in page
+
+
+def test_page_tells_what_stands_against_publishing(client, admin):
+    version = make_profile(admin)
+    actions.remove_layer(layer=layer(version, "csi"), by=admin)
+    actions.set_variable(version=version, variable=Variable("IDLE"), by=admin)
+
+    page = text(client.get(path("version", version)))
+
+    assert "The layer Storage is missing." in page
+    assert "No layer uses the variable IDLE." in page
+    assert 'data-dialog="publish-dialog"' not in page
+
+
+def test_page_shows_clusters_that_are_made_of_it_with_links(client, admin):
+    version = make_published(admin)
+    cluster = make_cluster(project=make_project(), profile_version=version, name="shop")
+    make_cluster(
+        project=make_project(),
+        profile_version=version,
+        name="gone",
+        state=ClusterState.DELETED,
+        deleted_at="2026-11-01T00:00Z",
+    )
+
+    page = text(client.get(path("detail", version)))
+
+    assert reverse("clusters:detail", args=[cluster.pk]) in page
+    assert ">gone<" not in page
+    assert "The profile is in use" in page
+
+
+def test_publish_makes_it_published(client, admin):
+    version = make_profile(admin)
+
+    response = client.post(path("version-publish", version))
+
+    version.refresh_from_db()
+    assert (response.url, version.is_published) == (path("version", version), True)
+
+
+def test_incomplete_draft_is_refused_with_its_reason(client, admin):
+    version = make_profile(admin, layers=[])
+
+    response = client.post(path("version-publish", version))
+
+    assert (response.status_code, "is missing" in text(response)) == (409, True)
+
+
+# Layers
+
+
+def test_layer_page_shows_the_packs_values_until_there_are_own_ones(client, admin):
+    version = make_profile(admin)
+
+    page = text(client.get(path("layer-change", version, "calico")))
+
+    assert "encapsulation: VXLANCrossSubnet" in page
+    assert "Nothing: these are the pack" in page
+
+
+def test_saved_layer_has_its_values_with_plain_line_ends(client, admin):
+    version = make_profile(admin)
+    sent = {"choice": "calico@3.32.2", "values": "# mine\r\nmtu: 1400\r\n"}
+
+    response = client.post(path("layer-change", version, "calico"), sent)
+
+    saved = layer(version, "cni")
+    assert response.url == path("version", version)
+    assert (saved.pack_version, saved.values) == ("3.32.2", "# mine\nmtu: 1400\n")
+
+
+def test_wrong_values_come_back_with_their_lines_and_nothing_is_saved(client, admin):
+    version = make_profile(admin)
+    sent = {"choice": "calico@3.33.0", "values": "mtu: big\nnatOutgoing: true\nspeed: 1\n"}
+
+    response = client.post(path("layer-change", version, "calico"), sent)
+
+    page = text(response)
+    assert response.status_code == 422
+    assert 'data-lines="1,3"' in page
+    assert "mtu must be a whole number." in page
+    assert "mtu: big\nnatOutgoing: true\nspeed: 1\n</textarea>" in page
+    assert layer(version, "cni").values == ""
+
+
+def test_check_saves_nothing(client, admin):
+    version = make_profile(admin)
+    sent = {"choice": "calico@3.33.0", "values": "mtu: 1400", "check": "1"}
+
+    response = client.post(path("layer-change", version, "calico"), sent)
+
+    assert (response.status_code, "The values are valid." in text(response)) == (200, True)
+    assert layer(version, "cni").values == ""
+
+
+def test_part_is_only_the_form(client, admin):
+    version = make_profile(admin)
+    sent = {"choice": "calico@3.33.0", "values": "mtu: x"}
+
+    response = client.post(path("layer-change", version, "calico"), sent, headers={"HX-Request": "true"})
+
+    assert (response.status_code, "<html" in text(response)) == (422, False)
+    assert "HX-Request" in response["Vary"]
+
+
+def test_saved_part_sends_the_browser_to_the_version(client, admin):
+    version = make_profile(admin)
+    sent = {"choice": "calico@3.33.0", "values": "mtu: 1400"}
+
+    response = client.post(path("layer-change", version, "calico"), sent, headers={"HX-Request": "true"})
+
+    assert response["HX-Redirect"] == path("version", version)
+
+
+def test_other_pack_brings_its_values_and_other_version_keeps_own_ones(client, admin):
+    version = make_profile(admin)
+    url = path("layer-change", version, "calico")
+    own = {"shown": "calico@3.33.0", "values": "mtu: 1400", "load": "1"}
+
+    other_pack = text(client.post(url, {**own, "choice": "cilium@1.20.3"}))
+    other_version = text(client.post(url, {**own, "choice": "calico@3.32.2"}))
+
+    assert "routingMode: tunnel" in other_pack
+    assert "mtu: 1400</textarea>" in other_version
+
+
+def test_layer_that_another_person_removed_is_a_conflict(client, admin, monkeypatch):
+    version = make_profile(admin)
+    real = actions.change_layer
+
+    def too_late(*, layer, **arguments):
+        layer.version.layers.filter(pk=layer.pk).delete()
+        real(layer=layer, **arguments)
+
+    monkeypatch.setattr(actions, "change_layer", too_late)
+    sent = {"choice": "calico@3.33.0", "values": ""}
+
+    response = client.post(path("layer-change", version, "calico"), sent)
+
+    assert (response.status_code, "Somebody removed this layer" in text(response)) == (422, True)
+
+
+def test_add_on_is_added(client, admin):
+    version = make_profile(admin)
+
+    page = text(client.get(path("layer-add", version, "add-on")))
+    client.post(path("layer-add", version, "add-on"), {"choice": "metallb@0.15.3", "values": ""})
+
+    assert "MetalLB 0.15.3" in page
+    assert version.layers.filter(pack="metallb").exists()
+
+
+def test_choice_of_another_kind_is_refused(client, admin):
+    version = make_profile(admin)
+
+    response = client.post(path("layer-add", version, "add-on"), {"choice": "ubuntu@24.04", "values": ""})
+
+    assert response.status_code == 422
+
+
+def test_layer_pages_of_a_published_version_are_a_conflict(client, admin):
+    version = make_published(admin)
+
+    assert client.get(path("layer-change", version, "calico")).status_code == 409
+    assert client.post(path("layer-remove", version, "calico")).status_code == 409
+
+
+def test_layer_is_removed(client, admin):
+    version = make_profile(admin)
+
+    client.post(path("layer-remove", version, "calico"))
+
+    assert not version.layers.filter(kind="cni").exists()
+
+
+@pytest.mark.parametrize(("name", "more"), [("layer-change", "nothing"), ("layer-add", "nothing")])
+def test_layer_that_there_is_not_is_not_found(client, admin, name, more):
+    assert client.get(path(name, make_profile(admin), more)).status_code == 404
+
+
+# Variables
+
+
+def variable(**changes):
+    return {"name": "RANGE", "type": "string", "default": "", "regex": "", **changes}
+
+
+def test_variable_is_added_and_changed(client, admin):
+    version = make_profile(admin)
+
+    client.post(path("variable-add", version), variable(required="on"))
+    client.post(path("variable-change", version, "RANGE"), variable(name="RANGE_2", masked="on"))
+
+    version.refresh_from_db()
+    assert [(row["name"], row["required"], row["masked"]) for row in version.variables] == [
+        ("RANGE_2", False, True)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"name": "1X"}, "beginning with a letter"),
+        ({"type": "ipv4", "default": "here"}, "Enter an IPv4 address"),
+        ({"regex": "("}, "not a pattern"),
+        ({"masked": "on", "default": "x"}, "A masked variable has no default"),
+    ],
+)
+def test_wrong_variable_comes_back_at_its_field(client, admin, changes, words):
+    version = make_profile(admin)
+
+    response = client.post(path("variable-add", version), variable(**changes))
+
+    assert (response.status_code, words in text(response)) == (422, True)
+
+
+def test_variable_is_removed_unless_it_is_in_use(client, admin):
+    version = make_profile(admin)
+    for name in ("USED", "IDLE"):
+        actions.set_variable(version=version, variable=Variable(name), by=admin)
+    version.refresh_from_db()
+    add_metallb(version, admin, "addresses: ['{{.spectro.var.USED}}']")
+
+    statuses = [
+        client.post(path("variable-remove", version, name)).status_code for name in ("USED", "IDLE", "NONE")
+    ]
+
+    assert statuses == [409, 302, 404]
+
+
+# Versions
+
+
+def test_new_version_is_proposed_and_made(client, admin):
+    version = make_published(admin)
+
+    assert 'value="1.1.0"' in text(client.get(path("version-new", version)))
+    response = client.post(path("version-new", version), {"version": "2.0.0"})
+
+    assert response.url.endswith("/versions/2.0.0/")
+
+
+def test_new_version_that_is_not_greater_is_told_at_its_field(client, admin):
+    response = client.post(path("version-new", make_published(admin)), {"version": "1.0.0"})
+
+    assert (response.status_code, "must be greater than 1.0.0" in text(response)) == (422, True)
+
+
+def test_differences_are_shown_with_what_came_and_went(client, admin):
+    version = make_published(admin)
+    draft = actions.new_version(of=version, version="1.1.0", by=admin)
+    actions.change_layer(
+        layer=layer(draft, "cni"), pack="calico", pack_version="3.33.0", values="mtu: 1400\n", by=admin
+    )
+    add_metallb(draft, admin)
+
+    page = text(client.get(path("version-compare", draft)))
+
+    assert 'data-mark="+"' in page
+    assert "mtu: 1400" in page
+    assert "MetalLB 0.15.3" in page
+    assert "added" in page
+
+
+def test_compare_of_the_only_version_says_so(client, admin):
+    assert "Nothing to compare with" in text(client.get(path("version-compare", make_profile(admin))))
+
+
+def test_compare_with_a_version_that_there_is_not_is_not_found(client, admin):
+    version = make_profile(admin)
+
+    assert client.get(path("version-compare", version) + "?with=9.9.9").status_code == 404
+
+
+def test_clone_has_the_name_and_scope_that_were_chosen(client, admin):
+    project = make_project()
+    sent = {"name": "Copy", "scope": str(project.pk), "version": "0.1.0"}
+
+    client.post(path("version-clone", make_published(admin)), sent)
+
+    copy = ClusterProfile.objects.get(name="Copy")
+    assert (copy.project, copy.versions.get().version) == (project, "0.1.0")
+
+
+def test_clone_with_a_name_that_is_taken_comes_back(client, admin):
+    version = make_published(admin)
+    sent = {"name": version.profile.name, "scope": "tenant", "version": "1.0.0"}
+
+    assert client.post(path("version-clone", version), sent).status_code == 422
+
+
+def test_version_is_deleted(client, admin):
+    version = make_published(admin)
+    draft = actions.new_version(of=version, version="1.1.0", by=admin)
+
+    response = client.post(path("version-delete", draft))
+
+    assert response.url == path("detail", version)
+    assert ProfileVersion.objects.count() == 1
+
+
+# Profile
+
+
+def test_name_and_description_change(client, admin):
+    version = make_published(admin)
+
+    client.post(path("edit", version), {"name": "West", "description": "Theirs"})
+
+    profile = ClusterProfile.objects.get()
+    assert (profile.name, profile.description) == ("West", "Theirs")
+
+
+def test_name_that_is_taken_comes_back(client, admin):
+    make_profile(admin, name="West")
+    version = make_profile(admin, name="East")
+
+    assert client.post(path("edit", version), {"name": "West"}).status_code == 422
+
+
+def test_profile_is_deleted_when_its_name_was_typed(client, admin):
+    version = make_profile(admin)
+
+    assert client.post(path("delete", version), {"confirm": "other"}).status_code == 409
+    assert client.post(path("delete", version), {"confirm": version.profile.name}).url == path("list")
+    assert not ClusterProfile.objects.exists()
