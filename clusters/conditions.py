@@ -64,8 +64,7 @@ _TYPES: tuple[tuple[str, str, _Belongs], ...] = (
     ("WorkerNodeAdditionDone", "NodesAdded", _by(*_ADDITION, role=PoolRole.WORKER)),
     ("WorkerNodeDeletionDone", "NodesDeleted", _by(*_DELETION, role=PoolRole.WORKER)),
 )
-# True of a cluster that nothing was ever deleted from.
-_TRUE_WITHOUT_STEPS = ("ControlPlaneNodeDeletionDone", "WorkerNodeDeletionDone")
+_DELETIONS = ("ControlPlaneNodeDeletionDone", "WorkerNodeDeletionDone")
 
 
 def conditions_of(
@@ -106,7 +105,9 @@ def _from_steps(cluster: Cluster, type_: str, reason: str, steps: Sequence[Shown
 
 def _without_steps(cluster: Cluster, type_: str, reason: str) -> Condition:
     """The operation at hand does nothing of the kind: it was so since the cluster ran, or never began."""
-    if cluster.running_at or type_ in _TRUE_WITHOUT_STEPS:
+    if type_ in _DELETIONS:
+        return Condition(type_, "True", "NothingToDelete")
+    if cluster.running_at:
         return Condition(type_, "True", reason, at=cluster.running_at)
     return Condition(type_, "Unknown", "NotStarted")
 

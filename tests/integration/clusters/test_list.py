@@ -91,7 +91,7 @@ def test_list_shows_a_cluster_with_all_its_columns(client: Client, shop: Cluster
     ):
         assert text in page
     assert '1<span class="dim">/2</span>' in page
-    assert '<span class="dim" title="blue">+1</span>' in page
+    assert '<span class="dim" title="prod, blue">+2</span>' in page
 
 
 def test_list_of_a_tenant_admin_has_all_projects_and_gateway_clusters(client: Client, shop: Cluster) -> None:
