@@ -1,5 +1,6 @@
 """What the page of a report shows, for the page and for the stream."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -60,6 +61,13 @@ class Section:
     def level(self) -> Level:
         return max((shown.line.level for shown in self.lines), key=LEVELS.index)
 
+    @property
+    def counts(self) -> str:
+        """ "1 failed, 3 passed"."""
+        found = Counter(shown.line.level for shown in self.lines)
+        words = {"failed": "failed", "warning": "to look at", "passed": "passed"}
+        return ", ".join(f"{found[level]} {words[level]}" for level in reversed(LEVELS) if found[level])
+
 
 def report_context(report: PrerequisiteReport) -> dict[str, Any]:
     found = Report.from_json(report.content)
@@ -67,7 +75,7 @@ def report_context(report: PrerequisiteReport) -> dict[str, Any]:
         "report": report,
         "found": found,
         "word": WORDS[report.level],
-        "sections": list(_sections(found)),
+        "sections": sorted(_sections(found), key=lambda section: -LEVELS.index(section.level)),
         "exports": [(kind, export) for kind, export in EXPORTS.items() if _has_use(export.is_script, found)],
         "stage": STAGES[min(report.stage, len(STAGES) - 1)],
         "stages": [_look(index, report.stage) for index in range(len(STAGES))],

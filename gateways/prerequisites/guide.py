@@ -87,7 +87,7 @@ def _needs() -> Iterator[Need]:
     yield Need(
         "Room for a gateway",
         "; ".join(
-            f"{'one node' if nodes == 1 else f'{nodes} nodes'}: {need}" for nodes, need in NEEDS.items()
+            f"{'One node' if nodes == 1 else f'{nodes} nodes'}: {need}" for nodes, need in NEEDS.items()
         )
         + ".",
     )

@@ -110,7 +110,7 @@ def target(kind: str, moid: str, name: str, objects: Objects) -> Target:
 
 def _all(objects: Objects) -> Iterator[tuple[str, str, str]]:
     inventory, scope = objects.inventory, objects.scope
-    yield "root", objects.root_moid, "vCenter"
+    yield "root", objects.root_moid, "root folder"
     for datacenter in inventory.datacenters:
         if datacenter.moid in objects.datacenter_moids:
             yield "datacenter", datacenter.moid, datacenter.path or datacenter.name
