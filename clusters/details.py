@@ -9,8 +9,10 @@ from django.db.models import Prefetch, QuerySet
 from clusters.actions.queue import Place, places_of
 from clusters.conditions import conditions_of
 from clusters.layers import newer_version_of, packs_of
-from clusters.models import Cluster, ClusterSecrets, Machine
+from clusters.models import Cluster, ClusterPurpose, ClusterSecrets, Machine
+from clusters.states import ClusterState
 from clusters.views.loading import Rights
+from gateways.releases import next_release, published_releases
 from palette_portal.orchestration.models import OperationState
 from palette_portal.orchestration.progress import Progress, latest_progress
 
@@ -22,7 +24,10 @@ def progress_of_cluster(cluster: Cluster) -> Progress | None:
 def head_context(cluster: Cluster) -> dict[str, Any]:
     """The title row, the run bar and what is said beside the steps."""
     progress = progress_of_cluster(cluster)
-    return {"cluster": cluster, "progress": progress, "place": _place(cluster, progress)}
+    shown = {"cluster": cluster, "progress": progress, "place": _place(cluster, progress)}
+    if cluster.purpose == ClusterPurpose.GATEWAY and cluster.state == ClusterState.RUNNING:
+        return {**shown, "upgrade_to": next_release(cluster.gateway, published_releases())}
+    return shown
 
 
 def _place(cluster: Cluster, progress: Progress | None) -> Place | None:

@@ -83,7 +83,7 @@ class _Page:
     def snapshot(self) -> list[Message]:
         cluster = self._cluster()
         head = head_context(cluster)
-        messages = [_patch("clusters/_cluster_state.html", head), self._actions(cluster)]
+        messages = [self._state(head), self._actions(cluster)]
         if self.tab == "overview":
             messages.append(_patch("clusters/_steps.html", {**head, "retry_denied": self.rights.change}))
         return [*messages, *self._tab(cluster, head["progress"])]
@@ -102,7 +102,7 @@ class _Page:
     def _step_changed(self, step_id: UUID) -> list[Message]:
         cluster = self._cluster()
         head = head_context(cluster)
-        messages = [_patch("clusters/_cluster_state.html", head)]
+        messages = [self._state(head)]
         step = Step.objects.of(cluster.subject).filter(pk=step_id).first()
         if self.tab == "overview" and step is not None:
             context = {"cluster": cluster, "shown": ShownStep(step), "retry_denied": self.rights.change}
@@ -121,12 +121,19 @@ class _Page:
         parts = ("_conditions", "_packs", "_node_list")
         return [_summary(cluster), *(_patch(f"clusters/{part}.html", context) for part in parts)]
 
+    def _state(self, head: Mapping[str, object]) -> Message:
+        return _patch("clusters/_cluster_state.html", {**head, "change_denied": self.rights.change})
+
     def _actions(self, cluster: Cluster) -> Message:
         return _patch("clusters/_cluster_actions.html", actions_context(cluster, self.rights))
 
     def _cluster(self) -> Cluster:
         return Cluster.objects.select_related(
-            "gateway__release", "cloud_account", "project", "profile_version__profile"
+            "gateway__release",
+            "gateway__upgrading_to",
+            "cloud_account",
+            "project",
+            "profile_version__profile",
         ).get(pk=self.cluster_id)
 
 

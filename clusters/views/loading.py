@@ -39,7 +39,12 @@ def rights_of(user: User, cluster: Cluster) -> Rights:
 
 def get_cluster_or_404(request: HttpRequest, cluster_id: UUID) -> Cluster:
     clusters = Cluster.objects.visible_to(signed_in(request)).select_related(
-        "gateway__release", "cloud_account", "created_by", "project", "profile_version__profile"
+        "gateway__release",
+        "gateway__upgrading_to",
+        "cloud_account",
+        "created_by",
+        "project",
+        "profile_version__profile",
     )
     return get_object_or_404(clusters, pk=cluster_id)
 
