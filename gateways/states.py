@@ -87,7 +87,7 @@ def check_resizable(gateway: "PrivateCloudGateway", size: int = 3) -> None:
     if size < gateway.size:
         raise Conflict(NO_SHRINKING)
     if size == gateway.size:
-        raise Conflict("The gateway has three nodes already. " + NO_SHRINKING)
+        raise Conflict("The gateway has three nodes already. Three nodes cannot become one.")
     if gateway.upgrading_to_id is not None:
         raise Conflict("The gateway is being upgraded. Resize it when that has ended.")
     if gateway.state != GatewayState.RUNNING:
