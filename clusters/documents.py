@@ -7,6 +7,7 @@ from django.conf import settings
 
 from clusters.models import AddressAllocation, Cluster, Machine, PoolRole
 from clusters.names import label
+from clusters.profiles.packs import find_pack
 from clusters.profiles.render import ClusterFacts, NodeInputs, node_inputs
 from clusters.profiles.variables import read_variables
 from clusters.tokens import report_token
@@ -64,12 +65,16 @@ def guest_documents(machine: Machine, *, mac_address: str) -> dict[str, str]:
     """The VM's extraConfig with the node's documents; full of secrets."""
     node = node_spec(machine, mac_address=mac_address)
     # While nodes are replaced, the cluster has nodes of two versions.
-    cluster = replace(cluster_spec(machine.cluster), kubernetes_version=machine.kubernetes_version)
+    spec = cluster_spec(machine.cluster, with_packs=machine.is_first)
+    cluster = replace(spec, kubernetes_version=machine.kubernetes_version)
     return guestinfo(metadata(node), user_data(cluster, node))
 
 
-def cluster_spec(cluster: Cluster) -> ClusterSpec:
-    gateway, secrets, packs = cluster.gateway, cluster.secrets, packs_of(cluster)
+def cluster_spec(cluster: Cluster, *, with_packs: bool = True) -> ClusterSpec:
+    """Only the first node applies packs; rendering them takes longer than all the rest."""
+    gateway, secrets, layers = cluster.gateway, cluster.secrets, list(cluster.layers.all())
+    packs = packs_of(cluster) if with_packs else None
+    versions = [find_pack(layer.pack, layer.pack_version) for layer in layers]
     return ClusterSpec(
         name=label(cluster.name),
         kubernetes_version=cluster.kubernetes_version,
@@ -82,9 +87,9 @@ def cluster_spec(cluster: Cluster) -> ClusterSpec:
         ntp_servers=tuple(cluster.ntp_servers),
         proxy=_proxy(gateway),
         trusted_certificates=(decode_certificate(encoded),) if (encoded := gateway.proxy_certificate) else (),
-        manifests=packs.manifests if packs else (pod_network(cluster.pod_cidr),),
+        manifests=packs.manifests if packs else () if layers else (pod_network(cluster.pod_cidr),),
         kubeadm=packs.kubeadm if packs else {},
-        external_cloud_provider=packs.external_cloud_provider if packs else False,
+        external_cloud_provider=any(version.external_cloud_provider for version in versions),
         workloads_on_control_plane=cluster.machine_pools.get(role=PoolRole.CONTROL_PLANE).takes_workloads,
     )
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -47,8 +48,11 @@ _resolve(
 )
 
 
+@lru_cache(maxsize=256)
 def read(text: str, *, largest: int = LARGEST_TEXT) -> Node | None:
-    """The one document in the text, None if it is empty. Raise Unreadable."""
+    """The one document in the text, None if it is empty. Raise Unreadable. Nobody changes what is returned:
+    the same texts of packs are read for every cluster.
+    """
     if len(text.encode()) > largest:
         raise Unreadable(1, f"The text is longer than {largest // 1024} KiB.")
     try:
