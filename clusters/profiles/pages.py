@@ -70,7 +70,7 @@ def detail_context(version: ProfileVersion, user: User) -> dict[str, Any]:
     layers = list(version.layers.all())
     variables = read_variables(version.variables)
     findings = findings_on(version.profile.type, layers, variables)
-    versions = list(version.profile.versions.annotate(clusters_count=Count("clusters")))
+    versions = list(version.profile.versions.order_by("-rank"))
     using = Cluster.objects.present().filter(profile_version__in=versions)
     visible = using.visible_to(user).select_related("profile_version", "project").order_by("name")
     shown = list(visible[:50])
@@ -93,7 +93,7 @@ def detail_context(version: ProfileVersion, user: User) -> dict[str, Any]:
 
 def _newest_versions(profiles: Iterable[ClusterProfile]) -> dict[UUID, ProfileVersion]:
     versions = ProfileVersion.objects.filter(profile__in=profiles).order_by("profile_id", "-rank")
-    layers = Prefetch("layers", ProfileLayer.objects.exclude(kind=LayerKind.STORAGE).defer("values"))
+    layers = Prefetch("layers", ProfileLayer.objects.defer("values"))
     chosen = versions.distinct("profile_id").prefetch_related(layers)
     return {version.profile_id: version for version in chosen}
 

@@ -450,3 +450,14 @@ def test_profile_is_deleted_when_its_name_was_typed(client, admin):
     assert client.post(path("delete", version), {"confirm": "other"}).status_code == 409
     assert client.post(path("delete", version), {"confirm": version.profile.name}).url == path("list")
     assert not ClusterProfile.objects.exists()
+
+
+def test_versions_stand_newest_first(client, admin):
+    version = make_published(admin)
+    for number in ("1.2.0", "1.10.0"):
+        actions.new_version(of=version, version=number, by=admin)
+
+    page = text(client.get(path("version", version)))
+
+    places = [page.index(f">{number}</a>") for number in ("1.10.0", "1.2.0", "1.0.0")]
+    assert places == sorted(places)
