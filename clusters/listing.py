@@ -11,6 +11,7 @@ from django.db.models.functions import Coalesce
 from django.http import QueryDict
 from django.utils.http import urlencode
 
+from clusters.actions.queue import Place, places_of
 from clusters.keyset import KeyPage, Order, key_page
 from clusters.models import Cluster, ClusterQuerySet, Machine
 from clusters.states import ClusterHealth, ClusterState, MachineState
@@ -118,6 +119,8 @@ class ListedCluster:
     cluster: Cluster
     nodes: int
     running_nodes: int
+    # Where it waits for its gateway.
+    place: Place | None = None
 
 
 @dataclass(frozen=True)
@@ -136,7 +139,7 @@ def clusters_for(user: User, *, scope: Project | None) -> ClusterQuerySet:
 def list_page(
     clusters: ClusterQuerySet, wanted: ListFilter, *, at: str = "", size: int = ROWS_PER_PAGE
 ) -> ListPage:
-    """Three queries: the keys from narrow rows, the rows themselves, their nodes."""
+    """Four queries: the keys from narrow rows, the rows themselves, their nodes, who waits."""
     page: KeyPage = key_page(wanted.apply(clusters), wanted.order, at=at, size=size)
     return ListPage(rows_of(page.ids), page.previous, page.next)
 
@@ -154,8 +157,12 @@ def rows_of(ids: Sequence[UUID]) -> list[ListedCluster]:
         *("name", "state", "health", "purpose", "kubernetes_version", "tags", "created_at", "endpoint_host"),
         *("gateway__name", "project__name", "profile_version__version", "profile_version__profile__name"),
     )
-    found, nodes = shown.in_bulk(ids), _nodes_of(ids)
-    return [ListedCluster(found[key], *nodes.get(key, (0, 0))) for key in ids if key in found]
+    found, nodes, places = shown.in_bulk(ids), _nodes_of(ids), places_of(ids)
+    return [
+        ListedCluster(found[key], *nodes.get(key, (0, 0)), place=places.get(key))
+        for key in ids
+        if key in found
+    ]
 
 
 def _nodes_of(ids: Sequence[UUID]) -> dict[UUID, tuple[int, int]]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.db import transaction
+from django.test import Client
 from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 
 from clusters.actions.queue import (
@@ -17,6 +18,7 @@ from clusters.actions.queue import (
     why_queued,
 )
 from clusters.actions.removal import remove_cluster
+from clusters.live import ClusterChannel, ClusterListChannel
 from clusters.models import Cluster
 from clusters.states import ClusterState
 from gateways.models import PrivateCloudGateway
@@ -27,7 +29,15 @@ from palette_portal.orchestration.models import Operation, OperationKind, Operat
 from palette_portal.orchestration.outcomes import Done, Wait
 from palette_portal.orchestration.steps import StepContext, StepSpec
 from tests.engine import make_waiting_steps_due, run_due_steps
-from tests.factories import make_cluster, make_gateway, make_project, make_release, make_tenant
+from tests.factories import (
+    amelia,
+    bao,
+    make_cluster,
+    make_gateway,
+    make_project,
+    make_release,
+    make_tenant,
+)
 from tests.integration.orchestration.parallel import at_once
 
 STEP = StepSpec("busy", "Keep busy", "tests.integration.clusters.test_queue.work")
@@ -289,3 +299,45 @@ def test_deployments_at_the_same_time_never_exceed_the_limit() -> None:
     begun = at_once(*(partial(deploy, gateway, f"app-{number}") for number in range(8)))
 
     assert sorted(operation.state for operation in begun) == ["Queued"] * 5 + ["Running"] * 3
+
+
+def test_details_and_list_show_reason_and_place(client: Client, gateway: PrivateCloudGateway) -> None:
+    client.force_login(bao())
+    operations = [deploy(gateway, f"app-{number}") for number in range(1, 6)]
+
+    details = client.get(f"/clusters/{operations[4].subject_id}/").content.decode()
+    rows = client.get("/clusters/").content.decode()
+
+    assert "2nd in the queue" in details
+    assert "The gateway dc-east works on 3 clusters at once." in details
+    assert rows.count("in the queue") == 2
+    assert 'title="The gateway dc-east works on 3 clusters at once."' in rows
+
+
+def test_open_details_show_the_new_place(gateway: PrivateCloudGateway) -> None:
+    editor = bao()
+    operations = [deploy(gateway, f"app-{number}") for number in range(1, 6)]
+    page = ClusterChannel().open(editor, {"cluster_id": str(operations[4].subject_id)}, {})
+    rows = ClusterListChannel().open(editor, {}, {"rows": operations[4].subject_id.hex})
+    assert page is not None and rows is not None
+    assert "2nd in the queue" in page.snapshot()[0].html
+
+    cancel_operation(operations[0], by=None)
+    release_queue(gateway.pk)
+
+    change = Change(gateway.tenant_id, "cluster", operations[4].subject_id)
+    assert "1st in the queue" in page.changed(change)[0].html
+    assert "1st in the queue" in rows.changed(change)[0].html
+
+
+def test_widget_shows_who_waits_and_why(client: Client, gateway: PrivateCloudGateway) -> None:
+    client.force_login(amelia())
+    for number in range(1, 9):
+        deploy(gateway, f"app-{number}")
+
+    page = client.get("/gateways/").content.decode()
+
+    assert "5 in the queue." in page
+    assert "The gateway dc-east works on 3 clusters at once." in page
+    assert ">app-4</a>" in page and ">app-6</a>" in page and ">app-7</a>" not in page
+    assert "and 2 more" in page
