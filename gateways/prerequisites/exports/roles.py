@@ -1,14 +1,11 @@
 """What the scripts do, before it is put into anybody's language."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 
 from gateways.prerequisites.report import Line, Report, Target
 from gateways.prerequisites.table import READ_ONLY, ROLE_NAMES, ROLE_TITLES, Table, table_for
-
-_UNPRINTABLE = re.compile(r"[^\x20-\x7e\u00a1-\ufffd]+")
 
 
 @dataclass(frozen=True)
@@ -60,4 +57,5 @@ def _need(table: Table, role: str, lines: list[Line]) -> RoleNeed:
 
 def comment(text: str) -> str:
     """On one line, whatever an object is called."""
-    return _UNPRINTABLE.sub(" ", text).strip()
+    plain = "".join(letter if letter.isprintable() else " " for letter in text)
+    return " ".join(plain.split())
