@@ -106,7 +106,7 @@ def replace_machines_plan(
             joined = [ready_key(machine) for machine in new[: max(0, turn - unavailable + 1)]]
             earlier = [gone_key(old[turn - 1])] if is_master and turn else []
             steps += _remove(old[turn], after=[*joined, *earlier] or [before.token])
-    return steps
+    return [*steps, *(_addons(pool, old, new) if version else [])]
 
 
 @dataclass(frozen=True)
@@ -155,6 +155,12 @@ def _version(
     key = f"{pool.name}:{KUBERNETES_VERSION}"
     title, function = "Tell the cluster its version", "membership.ensure_kubernetes_version"
     return [step_spec(key, title, function, [before.token], version=wanted)]
+
+
+def _addons(pool: MachinePool, old: Sequence[Machine], new: Sequence[Machine]) -> list[StepSpec]:
+    after = [*map(ready_key, new), *map(gone_key, old)]
+    key, title, version = f"{pool.name}:addons", "Bring its pods to the version", new[0].kubernetes_version
+    return [step_spec(key, title, "membership.ensure_addons_follow", after, version=version)]
 
 
 def _add(

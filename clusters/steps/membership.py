@@ -51,6 +51,20 @@ def ensure_kubernetes_version(work: Work) -> Outcome:
 
 
 @step
+def ensure_addons_follow(work: Work) -> Outcome:
+    """When all control plane nodes have the version."""
+    version = work.context.arguments["version"]
+    outcome = instruct(
+        work,
+        key="addons",
+        kind=InstructionKind.SET_KUBERNETES_VERSION,
+        arguments={"version": version, "addons": True},
+        message=f"The cluster's own pods are being brought to Kubernetes {version}.",
+    )
+    return outcome or _done("AddonsFollowed", f"The cluster's own pods are of Kubernetes {version}.")
+
+
+@step
 def ensure_node_removed(work: Work) -> Outcome:
     """Drained, and no member of etcd any more. Fine when it is gone, or never came."""
     machine = work.machine

@@ -94,8 +94,11 @@ def _create_join_token(arguments: Arguments, now: datetime) -> Iterator[Line]:
 
 
 def _set_kubernetes_version(arguments: Arguments) -> Iterator[Line]:
+    """First for kubeadm, and with `addons` for what runs on all nodes, when the control plane has it."""
     version = _matched(_VERSION, arguments["version"], "The Kubernetes version")
     yield "version", f"v{version[1]}"
+    if arguments.get("addons"):
+        yield "addons", "yes"
 
 
 def _apply_manifests(manifests: Sequence[Mapping[str, str]]) -> Iterator[Line]:

@@ -99,6 +99,7 @@ def test_single_master_is_replaced_by_one_that_joins_first(stage: Stage) -> None
     finish(stage)
 
     assert stage.guests.log == ["version v1.31.9", f"{new.name} in", f"{old.name} out"]
+    assert stage.guests.addons == "v1.31.9"
     assert stage.guests.members == {new.name}
     old.refresh_from_db()
     assert old.state == MachineState.DELETED

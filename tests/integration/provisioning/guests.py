@@ -48,6 +48,7 @@ class Guests:
     nodes: set[str] = field(default_factory=set)
     members: set[str] = field(default_factory=set)
     version: str = ""
+    addons: str = ""
     applied: list[str] = field(default_factory=list)
     changed: list[Lines] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
@@ -139,6 +140,8 @@ class Guests:
             case "create-join-token":
                 data = yaml.safe_load(values["manifest"])["stringData"]
                 self.tokens = {f"{data['token-id']}.{data['token-secret']}"}
+            case "set-kubernetes-version" if "addons" in values:
+                self.addons = values["version"]
             case "set-kubernetes-version":
                 self.version = values["version"]
                 self.log.append(f"version {self.version}")

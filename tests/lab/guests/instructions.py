@@ -67,7 +67,7 @@ class Instructions:
             case "create-join-token":
                 data = yaml.safe_load(values["manifest"])["stringData"]
                 cluster.tokens.add(f"{data['token-id']}.{data['token-secret']}")
-            case "set-kubernetes-version":
+            case "set-kubernetes-version" if "addons" not in values:
                 cluster.version = values["version"]
             case "apply-manifests":
                 cluster.manifests += [value for _, value in lines]

@@ -56,6 +56,10 @@ def test_version_is_written_as_kubeadm_does() -> None:
     assert lines("set-kubernetes-version", version="1.32.0") == [("version", "v1.32.0")]
 
 
+def test_version_of_what_runs_on_all_nodes() -> None:
+    assert lines("set-kubernetes-version", version="v1.32.0", addons=True)[1:] == [("addons", "yes")]
+
+
 def test_manifests_keep_their_order_and_every_character() -> None:
     content = "a: 'é $(reboot) `id`'\n"
     manifests = [{"name": "b", "content": "b: 1\n"}, {"name": "a", "content": content}]

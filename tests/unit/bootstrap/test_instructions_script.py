@@ -28,6 +28,11 @@ echo "$*" >>"$LOG/calls"
 if grep -qsxF -e "$*" "$LOG/failing"; then echo "error: no such luck"; exit 1; fi
 case "$*" in
 *"member list"*) cat "$LOG/members" ;;
+*"get daemonset"*) cat "$LOG/image" 2>/dev/null ;;
+"delete node"*)
+    left=$(cat "$LOG/silent-for" 2>/dev/null || echo 0)
+    [ "$left" -eq 0 ] || { echo $((left - 1)) >"$LOG/silent-for"; exit 1; }
+    ;;
 "get node"*) cat "$LOG/node" 2>/dev/null ;;
 *"get configmap kubeadm-config"*) cat "$LOG/config" ;;
 "replace --filename -") cat >"$LOG/replaced" ;;
@@ -106,6 +111,7 @@ class Guest:
             "LOG": str(self.folder),
             "PALETTE_PORTAL_COMMAND": str(self.folder / "palette-portal"),
             "PALETTE_REPORT_TARGET": str(self.folder / "report.json"),
+            "PALETTE_PAUSE_SECONDS": "0",
             "PALETTE_INSTRUCTIONS_FOLDER": str(self.folder / "run"),
         }
         command = ["sh", str(self.folder / "palette-instructions")]
@@ -268,6 +274,36 @@ def test_version_is_changed_in_the_configuration_of_kubeadm(guest: Guest, portal
     guest.run()
 
     assert "\n    a: 1\n    kubernetesVersion: v1.32.1\n    b: 2\n" in guest.read("replaced")
+
+
+def test_proxy_of_the_nodes_follows_with_its_own_registry(guest: Guest, portal: Portal) -> None:
+    guest.write("image", "registry.acme.test:5000/kube-proxy:v1.31.2")
+    told(portal, "set-kubernetes-version", version="1.32.1", addons=True)
+
+    guest.run()
+
+    wanted = "kube-proxy=registry.acme.test:5000/kube-proxy:v1.32.1"
+    assert guest.calls[-1] == f"--namespace kube-system set image daemonset/kube-proxy {wanted}"
+    assert len(guest.calls) == 2
+
+
+def test_cluster_without_that_proxy_is_left_alone(guest: Guest, portal: Portal) -> None:
+    told(portal, "set-kubernetes-version", version="1.32.1", addons=True)
+
+    guest.run()
+
+    assert len(guest.calls) == 1
+    assert portal.answers[0][1]["state"] == "done"
+
+
+def test_node_is_deleted_although_the_api_is_silent_for_a_moment(guest: Guest, portal: Portal) -> None:
+    guest.write("silent-for", "2")
+    told(portal, "remove-node", name="gw-cp-1")
+
+    guest.run()
+
+    assert guest.calls.count("delete node gw-cp-1 --ignore-not-found") == 3
+    assert portal.answers[0][1]["state"] == "done"
 
 
 def test_labels_and_taints_are_changed_one_by_one(guest: Guest, portal: Portal) -> None:
