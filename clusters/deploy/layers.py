@@ -8,7 +8,7 @@ from clusters.models import DeployDraft
 from clusters.profiles.models import LayerKind, ProfileLayer
 from clusters.profiles.packs import NoSuchPack, PackVersion, find_pack
 from clusters.profiles.values import check_values
-from clusters.profiles.variables import Variable, read_variables
+from clusters.profiles.variables import Variable, check_variables, read_variables
 from clusters.profiles.yaml_text import Problem
 from palette_portal.http import Conflict
 
@@ -74,13 +74,10 @@ def definitions_of(draft: DeployDraft) -> Sequence[Variable]:
 def problems_of(
     changed: ChangedLayer, definitions: Sequence[Variable], given: Mapping[str, str]
 ) -> list[Problem]:
-    known = {variable.name for variable in definitions}
-    return check_values(
-        changed.pack,
-        changed.text,
-        definitions,
-        {name: value for name, value in given.items() if name in known},
-    )
+    """Values of variables that are wrong themselves count as not given: they are told at their fields."""
+    wrong = check_variables(definitions, given)
+    usable = {name: value for name, value in given.items() if name not in wrong}
+    return check_values(changed.pack, changed.text, definitions, usable)
 
 
 def plain(text: str) -> str:

@@ -111,12 +111,13 @@ def _pools(values: Mapping[str, Any], account: CloudAccount, *, is_dhcp: bool) -
         *((PoolRole.WORKER, pool) for pool in values["workers"]),
     ]
     known = {} if is_dhcp else {str(pool.pk): pool for pool in IPPool.objects.filter(gateway=account.gateway)}
-    return tuple(_pool(role, pool, known, is_dhcp=is_dhcp) for role, pool in roles)
+    return tuple(pool_request(role, pool, known, is_dhcp=is_dhcp) for role, pool in roles)
 
 
-def _pool(
+def pool_request(
     role: PoolRole, values: Mapping[str, Any], ip_pools: Mapping[str, IPPool], *, is_dhcp: bool
 ) -> PoolRequest:
+    """Of one pool's form; `ip_pools` by id. Raise Conflict when its IP pool is gone."""
     ip_pool = None if is_dhcp else ip_pools.get(values.get("ip_pool", ""))
     if ip_pool is None and not is_dhcp:
         raise Conflict(f"The IP pool of {values['name']} does not exist any more. Select another one.")

@@ -176,6 +176,8 @@ def _receive(visit: Visit, form_class: FormClass) -> HttpResponse:
     try:
         return _answer(visit, form_class, then)
     except VSphereError as error:
+        if _is_aside(visit.request, then):
+            return HttpResponse(status=204)
         _keep_typed(visit, form_class)
         kept = get_draft(visit.request, visit.draft.pk)
         return visit.render(status=422, form=form_class.waiting(kept), error=error)
@@ -187,9 +189,14 @@ def _answer(visit: Visit, form_class: FormClass, then: str) -> HttpResponse:
         return visit.render(form=form_class.redraw(visit.draft, data), redrawn=True)
     form = form_class.open(visit.draft, data)
     form.by = signed_in(visit.request)
-    if "check" in visit.request.GET or then == NEED:
+    if _is_aside(visit.request, then):
         return _check(visit, form, then)
     return _accept(visit, form) if form.is_valid() else _refuse(visit, form)
+
+
+def _is_aside(request: HttpRequest, then: str) -> bool:
+    """A question while the page is being filled in, which nobody waits for."""
+    return "check" in request.GET or then == NEED
 
 
 def _check(visit: Visit, form: WizardForm, then: str) -> HttpResponse:

@@ -67,6 +67,8 @@ def deploy_confirm(request: HttpRequest, draft_id: UUID) -> HttpResponse:
     if url := cluster_url(visit.draft):
         messages.info(request, "This cluster is being deployed already.")
         return visit.to(url)
+    if url := visit.elsewhere:
+        return visit.to(url)
     try:
         cluster = deploy_draft(draft=visit.draft, by=signed_in(request))
     except DeploymentRefused as refused:

@@ -35,7 +35,7 @@ _PLAIN = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"
 _MONO = {**_PLAIN, "class": "mono"}
 _TYPES = [
     *((preset.key, WithMeta(preset.title, preset.words)) for preset in INSTANCE_TYPES),
-    (CUSTOM, WithMeta("Custom", "CPU and memory of your own")),
+    (CUSTOM, WithMeta("Custom", "As you say")),
 ]
 _SIZES = [
     (1, WithMeta("1 node", "For trying out.")),

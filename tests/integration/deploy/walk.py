@@ -51,7 +51,7 @@ def make_profile(
     published_at = fields.pop("published_at", timezone.now())
     profile, _ = ClusterProfile.objects.get_or_create(
         tenant=project.tenant,
-        project=fields.pop("project", None),
+        project=fields.pop("owner", None),
         name=name,
         defaults={"description": "All you need."},
     )
