@@ -4,7 +4,7 @@ import pytest
 from django.db import IntegrityError, transaction
 from pyVmomi import vim
 
-from clusters.models import Machine, MachinePool, Placement
+from clusters.models import Machine, MachinePool, NodeInstruction, Placement
 from clusters.states import ClusterState, MachineState
 from gateways.actions.delete import delete_gateway
 from gateways.actions.reset import reset_gateway
@@ -186,6 +186,7 @@ def test_gateway_is_deleted_in_the_middle_of_a_resize(
     removal.finish(stage)
 
     removal.assert_nothing_left(stage)
+    assert not NodeInstruction.objects.exists()
     gateway.refresh_from_db()
     assert gateway.state == GatewayState.DELETED
 
