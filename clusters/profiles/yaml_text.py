@@ -10,6 +10,7 @@ import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 LARGEST_TEXT = 64 * 1024
+_SHORT = 8 * 1024
 _TAG = "tag:yaml.org,2002:"
 _PLAIN_TAGS = {_TAG + name for name in ("str", "int", "float", "bool", "null", "map", "seq")}
 
@@ -48,13 +49,14 @@ _resolve(
 )
 
 
-@lru_cache(maxsize=256)
 def read(text: str, *, largest: int = LARGEST_TEXT) -> Node | None:
-    """The one document in the text, None if it is empty. Raise Unreadable. Nobody changes what is returned:
-    the same texts of packs are read for every cluster.
-    """
+    """The one document in the text, None if it is empty; nobody changes it. Raise Unreadable."""
     if len(text.encode()) > largest:
         raise Unreadable(1, f"The text is longer than {largest // 1024} KiB.")
+    return _read_again(text) if len(text) <= _SHORT else _read(text)
+
+
+def _read(text: str) -> Node | None:
     try:
         _refuse_anchors(text)
         node: Node | None = yaml.compose(text, Loader=_Loader)
@@ -65,6 +67,10 @@ def read(text: str, *, largest: int = LARGEST_TEXT) -> Node | None:
     if node is not None:
         _check(node)
     return node
+
+
+# The same texts of packs are read for every cluster; long ones would fill the memory.
+_read_again = lru_cache(maxsize=256)(_read)
 
 
 def lines_of(node: Node) -> Iterator[tuple[Node, int]]:
