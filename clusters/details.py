@@ -6,11 +6,13 @@ from typing import Any
 
 from django.db.models import Prefetch, QuerySet
 
+from clusters.actions.changing import CHANGES
 from clusters.actions.queue import Place, places_of
 from clusters.conditions import conditions_of
 from clusters.layers import newer_version_of, packs_of
+from clusters.leaving import leftovers_context
 from clusters.models import Cluster, ClusterPurpose, ClusterSecrets, Machine
-from clusters.states import ClusterState
+from clusters.states import ClusterState, check_changeable, why_not
 from clusters.views.loading import Rights
 from gateways.releases import next_release, published_releases
 from palette_portal.orchestration.models import OperationState
@@ -24,10 +26,21 @@ def progress_of_cluster(cluster: Cluster) -> Progress | None:
 def head_context(cluster: Cluster) -> dict[str, Any]:
     """The title row, the run bar and what is said beside the steps."""
     progress = progress_of_cluster(cluster)
-    shown = {"cluster": cluster, "progress": progress, "place": _place(cluster, progress)}
+    shown = {
+        "cluster": cluster,
+        "progress": progress,
+        "place": _place(cluster, progress),
+        "can_stop": _can_stop(cluster, progress),
+    }
     if cluster.purpose == ClusterPurpose.GATEWAY and cluster.state == ClusterState.RUNNING:
         return {**shown, "upgrade_to": next_release(cluster.gateway, published_releases())}
     return shown
+
+
+def _can_stop(cluster: Cluster, progress: Progress | None) -> bool:
+    is_change = progress is not None and progress.operation.kind in CHANGES
+    is_running = cluster.purpose == ClusterPurpose.TENANT and cluster.state == ClusterState.RUNNING
+    return bool(is_change and is_running and progress and progress.operation.is_active)
 
 
 def _place(cluster: Cluster, progress: Progress | None) -> Place | None:
@@ -43,6 +56,7 @@ def overview_context(cluster: Cluster, *, rights: Rights) -> dict[str, Any]:
         **head,
         **summary_context(cluster),
         **condition_context(cluster, head["progress"], machines),
+        **leftovers_context(cluster, rights),
         "machines": machines,
         "retry_denied": rights.change,
     }
@@ -81,8 +95,11 @@ def machines_of(cluster: Cluster) -> QuerySet[Machine]:
     return cluster.machines.present().select_related("pool", "placement").order_by("pool__role", "index")
 
 
-def nodes_context(cluster: Cluster) -> dict[str, Any]:
+def nodes_context(cluster: Cluster, rights: Rights) -> dict[str, Any]:
     """The machines of each pool as `shown_machines`; pools without any as well."""
+    reason = rights.change or why_not(check_changeable, cluster)
     machines = Machine.objects.present().select_related("placement").order_by("index")
     shown = Prefetch("machines", machines, to_attr="shown_machines")
-    return {"cluster": cluster, "pools": cluster.machine_pools.prefetch_related(shown)}
+    pools = cluster.machine_pools.prefetch_related(shown)
+    is_tenants = cluster.purpose == ClusterPurpose.TENANT
+    return {"cluster": cluster, "pools": pools, "change_reason": reason, "offers_changes": is_tenants}

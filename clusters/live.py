@@ -8,6 +8,7 @@ from django.template.loader import render_to_string
 
 from clusters.details import condition_context, head_context, machines_of, nodes_context, summary_context
 from clusters.event_log import EventFilter, events_after
+from clusters.leaving import leftovers_context
 from clusters.listing import ROWS_PER_PAGE, rows_of
 from clusters.menus import actions_context
 from clusters.models import Cluster
@@ -113,13 +114,17 @@ class _Page:
 
     def _tab(self, cluster: Cluster, progress: Progress | None) -> list[Message]:
         if self.tab == "nodes":
-            return [_patch("clusters/_node_table.html", nodes_context(cluster))]
+            return [_patch("clusters/_node_table.html", nodes_context(cluster, self.rights))]
         if self.tab != "overview":
             return []
         machines = list(machines_of(cluster))
         context = {**condition_context(cluster, progress, machines), "machines": machines}
         parts = ("_conditions", "_packs", "_node_list")
-        return [_summary(cluster), *(_patch(f"clusters/{part}.html", context) for part in parts)]
+        return [
+            _summary(cluster),
+            *(_patch(f"clusters/{part}.html", context) for part in parts),
+            _patch("clusters/_leftovers.html", leftovers_context(cluster, self.rights)),
+        ]
 
     def _state(self, head: Mapping[str, object]) -> Message:
         return _patch("clusters/_cluster_state.html", {**head, "change_denied": self.rights.change})

@@ -3,6 +3,7 @@
 from typing import Any
 
 from clusters.actions.kubeconfig import reason_against_kubeconfig
+from clusters.leaving import leaving_context
 from clusters.models import Cluster, ClusterPurpose
 from clusters.states import ClusterState
 from clusters.views.loading import Rights
@@ -24,7 +25,7 @@ def actions_context(cluster: Cluster, rights: Rights) -> dict[str, Any]:
     }
     if cluster.purpose == ClusterPurpose.GATEWAY:
         return context | _gateway_reasons(cluster, rights)
-    return context
+    return context | leaving_context(cluster, rights)
 
 
 def _gateway_reasons(cluster: Cluster, rights: Rights) -> dict[str, str]:

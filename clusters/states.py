@@ -1,5 +1,6 @@
 """What a cluster and a machine can become."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
@@ -70,3 +71,33 @@ def check_changeable(cluster: "Cluster") -> None:
     """Raise Conflict with the reason unless nodes can be added, replaced and removed now."""
     if cluster.state != ClusterState.RUNNING:
         raise Conflict(f"The cluster is {cluster.state}: only a Running cluster can be changed.")
+
+
+def check_cluster_deletable(cluster: "Cluster") -> None:
+    """Raise Conflict with the reason unless the cluster was provisioned and is not being removed."""
+    if cluster.state in (ClusterState.PENDING, ClusterState.PROVISIONING):
+        raise Conflict("The cluster is still being provisioned: abort it.")
+    _check_not_leaving(cluster)
+
+
+def check_abortable(cluster: "Cluster") -> None:
+    """Raise Conflict with the reason unless there is a provisioning to take back."""
+    if cluster.state == ClusterState.RUNNING:
+        raise Conflict("The cluster is provisioned: delete it.")
+    _check_not_leaving(cluster)
+
+
+def _check_not_leaving(cluster: "Cluster") -> None:
+    if cluster.state == ClusterState.DELETING:
+        raise Conflict("The cluster is being deleted already.")
+    if cluster.state == ClusterState.DELETED:
+        raise Conflict("The cluster is deleted already.")
+
+
+def why_not(check: "Callable[[Cluster], None]", cluster: "Cluster") -> str:
+    """What `check` raises, empty if it does not."""
+    try:
+        check(cluster)
+    except Conflict as conflict:
+        return conflict.reason
+    return ""

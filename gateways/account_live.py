@@ -46,7 +46,7 @@ class _Page:
     only: UUID | None
 
     def snapshot(self) -> list[Message]:
-        return [self._account() if self.only else self._list()]
+        return [self._account(self.only) if self.only else self._list()]
 
     def changed(self, change: Change) -> list[Message]:
         if change.step_id is not None or change.subject_kind not in SUBJECTS:
@@ -58,9 +58,9 @@ class _Page:
     def _list(self) -> Message:
         return _patch("gateways/_account_list.html", list_context(self.user))
 
-    def _account(self) -> Message:
+    def _account(self, account_id: UUID) -> Message:
         chosen = Prefetch("projects", Project.objects.visible_to(self.user))
-        account = _accounts(self.user).prefetch_related(chosen).filter(pk=self.only).first()
+        account = _accounts(self.user).prefetch_related(chosen).filter(pk=account_id).first()
         context = detail_context(self.user, account) if account else {}
         return _patch("gateways/_account_now.html", context)
 

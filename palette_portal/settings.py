@@ -184,6 +184,7 @@ ORCHESTRATION_SCHEDULES: dict[str, float] = {
     "gateways.actions.health.show_heartbeats": 30,
     "gateways.actions.system.watch_system_gateways": 15,
     "clusters.actions.queue.release_waiting": 5,
+    "clusters.actions.leftovers.watch_leftovers": 30,
 }
 # Called with an operation that has ended.
 ORCHESTRATION_ENDINGS = ["clusters.actions.queue.release_after"]
@@ -224,6 +225,8 @@ IPPOOLS_REST_SECONDS = env.float("IPPOOLS_REST_SECONDS", default=120)
 
 PAIRING_CODE_MINUTES = env.int("PAIRING_CODE_MINUTES", default=60)
 GATEWAY_REGISTRATION_WARNING_MINUTES = env.int("GATEWAY_REGISTRATION_WARNING_MINUTES", default=10)
+# How long a deletion is given before it may be forced.
+CLUSTER_FORCE_DELETE_MINUTES = env.int("CLUSTER_FORCE_DELETE_MINUTES", default=15)
 GATEWAY_HEARTBEAT_SECONDS = env.int("GATEWAY_HEARTBEAT_SECONDS", default=30)
 # How many clusters a gateway works on at once, by its nodes; further ones wait in its queue.
 GATEWAY_CONCURRENT_PROVISIONING = {

@@ -1,11 +1,14 @@
 """Take a cluster away: whatever runs for it is cancelled, and an operation removes all that exists."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from django.db import transaction
+from django.db.models.functions import Now
 from django.utils import timezone
 
-from clusters.models import Cluster, ClusterSecrets, Machine
+from clusters.actions.secrets import forget_secrets
+from clusters.models import Cluster, Machine
 from clusters.removal import removal_plan
 from clusters.states import ClusterHealth, ClusterState, MachineState, move_cluster, move_machine
 from ippools.actions import release_addresses
@@ -13,6 +16,8 @@ from palette_portal.orchestration.actions import cancel_operation, numbered_last
 from palette_portal.orchestration.models import Operation, OperationKind
 from palette_portal.orchestration.steps import StepSpec
 from palette_portal.tenants.models import User
+
+Plan = Callable[[Cluster, Sequence[Machine]], list[StepSpec]]
 
 
 @transaction.atomic
@@ -23,12 +28,18 @@ def remove_cluster(
 
     The caller writes the audit row: it knows the wish behind it.
     """
+    return start_leaving(
+        cluster=cluster, kind=kind, plan=partial(removal_plan, extra_steps=extra_steps), by=by
+    )
+
+
+@transaction.atomic
+def start_leaving(*, cluster: Cluster, kind: OperationKind, plan: Plan, by: User | None) -> Operation:
     machines = _leave(cluster)
     with numbered_last():
         for active in Operation.objects.of(cluster.subject).active():
             cancel_operation(active, by=by)
-        steps = removal_plan(machines, extra_steps=extra_steps)
-        return start_operation(kind=kind, subject=cluster.subject, steps=steps, by=by)
+        return start_operation(kind=kind, subject=cluster.subject, steps=plan(cluster, machines), by=by)
 
 
 @transaction.atomic
@@ -44,16 +55,17 @@ def forget_cluster(*, cluster: Cluster, by: User | None) -> list[Machine]:
     for machine in machines:
         move_machine(machine, MachineState.DELETED)
     release_addresses(cluster_id=cluster.pk)
-    ClusterSecrets.objects.filter(cluster=cluster).delete()
+    forget_secrets(cluster)
     move_cluster(cluster, ClusterState.DELETED, deleted_at=timezone.now())
     return machines
 
 
 def _leave(cluster: Cluster) -> list[Machine]:
-    """Lock the cluster and its machines, all Deleting now."""
+    """Lock the cluster and its machines, all Deleting now: since when, the database's clock says."""
     cluster.refresh_from_db(from_queryset=Cluster.objects.select_for_update())
     if cluster.state != ClusterState.DELETING:
-        move_cluster(cluster, ClusterState.DELETING, health=ClusterHealth.UNKNOWN)
+        move_cluster(cluster, ClusterState.DELETING, health=ClusterHealth.UNKNOWN, deleting_at=Now())
+        cluster.refresh_from_db(fields=["deleting_at"])
     machines = list(Machine.objects.present().filter(cluster=cluster).select_for_update(of=("self",)))
     for machine in machines:
         if machine.state != MachineState.DELETING:

@@ -9,9 +9,11 @@ from dataclasses import replace
 
 from django.utils import timezone
 
+from clusters.actions.secrets import forget_secrets
 from clusters.documents import CLUSTER_MARK, NODE_ADDRESS, clone_spec
-from clusters.models import Cluster, ClusterSecrets, Machine
+from clusters.models import Cluster, Machine
 from clusters.states import ClusterState, MachineState, move_cluster
+from clusters.steps.belongings import tell_volumes
 from clusters.steps.work import TASK_REFERENCE, Work, step, task_reference, update_machine
 from ippools.actions import release_address, release_addresses
 from ippools.models import IPAddressClaim
@@ -35,7 +37,7 @@ from palette_portal.vsphere.tasks import cancel_task, find_recent_clone, read_ta
 
 LOOK_AGAIN_SECONDS = 1
 # Between the two looks that must both find nothing: a host or a datastore may be away for a moment.
-GONE_AGAIN_SECONDS = 5
+GONE_AGAIN_SECONDS = 2
 CLONE_FUNCTION = "clusters.steps.machines.ensure_machine_cloned"
 POWERING_OFF = "vCenter is powering the virtual machine off."
 DETACHING = "vCenter is detaching disks that are not the machine's own. Their files stay."
@@ -55,9 +57,9 @@ def ensure_earlier_steps_ended(work: Work) -> Outcome:
 
 @step
 def ensure_machine_tasks_ended(work: Work) -> Outcome:
-    if not _was_begun(work, work.machine):
+    if not was_begun(work, work.machine):
         return _done("TasksEnded", f"No virtual machine was made for {work.machine.name}.", work.machine)
-    task_moid = next(_open_tasks(work), None)
+    task_moid = next(open_tasks(work), None)
     if task_moid is None:
         return _done("TasksEnded", f"No vSphere task works on {work.machine.name}.", work.machine)
     work.context.still_mine()
@@ -71,9 +73,9 @@ def ensure_machine_tasks_ended(work: Work) -> Outcome:
 def ensure_machine_powered_off(work: Work) -> Outcome:
     if busy := work.open_task(POWERING_OFF):
         return busy
-    vm = _find(work, work.machine)
+    vm = find_vm_of(work, work.machine)
     if vm is not None and vm.power_state != "poweredOff":
-        return _take_down(work, vm)
+        return take_down(work, vm)
     message = f"{vm.name} is off." if vm else f"{work.machine.name} has no virtual machine."
     return _done("MachinePoweredOff", message, work.machine)
 
@@ -82,8 +84,8 @@ def ensure_machine_powered_off(work: Work) -> Outcome:
 def ensure_machine_destroyed(work: Work) -> Outcome:
     if busy := work.open_task(DESTROYING):
         return busy
-    if vm := _find(work, work.machine):
-        return _take_down(work, vm)
+    if vm := find_vm_of(work, work.machine):
+        return take_down(work, vm)
     return _done("MachineDestroyed", f"{work.machine.name} has no virtual machine any more.", work.machine)
 
 
@@ -91,27 +93,27 @@ def ensure_machine_destroyed(work: Work) -> Outcome:
 def ensure_machine_gone(work: Work) -> Outcome:
     """Neither its UUIDs nor its marks nor a clone under way, seen twice: now nobody uses the address."""
     machine = work.machine
-    if _was_begun(work, machine):
+    if was_begun(work, machine):
         if busy := work.open_task(DESTROYING) or _not_gone(work):
             return busy
-        if work.context.external_ref != _gone_once(machine):
+        if work.context.external_ref != gone_once(machine):
             message = f"{machine.name} is gone. vCenter is asked once more before its address is released."
-            reference = _gone_once(machine)
+            reference = gone_once(machine)
             return Wait(GONE_AGAIN_SECONDS, message, "GoneOnce", external_ref=reference)
-    return _released(machine)
+    return released(machine)
 
 
 def _not_gone(work: Work) -> Wait | None:
-    vm = _find(work, work.machine)
-    if vm is None and next(_open_tasks(work), None) is None:
+    vm = find_vm_of(work, work.machine)
+    if vm is None and next(open_tasks(work), None) is None:
         return None
     work.context.keep_reference("")
     if vm is None:
         return Wait(LOOK_AGAIN_SECONDS, "A vSphere task is still making it.", "WaitingForTask")
-    return _take_down(work, vm)
+    return take_down(work, vm)
 
 
-def _released(machine: Machine) -> Done:
+def released(machine: Machine) -> Done:
     def write() -> None:
         update_machine(machine.id, MachineState.DELETED)
         release_address(owner_id=machine.id, purpose=NODE_ADDRESS)
@@ -127,7 +129,7 @@ def ensure_nothing_left(work: Work) -> Outcome:
     machines = list(
         Machine.objects.filter(cluster=work.cluster).select_related("cluster", "pool", "placement")
     )
-    if not any(_was_begun(work, machine) for machine in machines):
+    if not any(was_begun(work, machine) for machine in machines):
         return _done("NothingLeft", f"Nothing of {work.cluster.name} was made in vCenter.")
     if busy := work.open_task(DESTROYING):
         return busy
@@ -135,7 +137,7 @@ def ensure_nothing_left(work: Work) -> Outcome:
     identities = [identity_of(machine) for machine in machines]
     for vm in marked:
         if any(is_ours(vm, identity) for identity in identities):
-            return _take_down(work, vm)
+            return take_down(work, vm)
     done = _done("NothingLeft", f"vCenter holds nothing of {work.cluster.name} any more.")
     return replace(done, notes=(*done.notes, *(_copy_note(vm) for vm in marked)))
 
@@ -161,18 +163,20 @@ def ensure_cluster_deleted(work: Work) -> Outcome:
         fresh = Cluster.objects.select_for_update().get(pk=cluster.pk)
         if fresh.state == ClusterState.DELETING:
             move_cluster(fresh, ClusterState.DELETED, deleted_at=timezone.now())
-        ClusterSecrets.objects.filter(cluster=cluster).delete()
+        forget_secrets(cluster)
 
     sentence = f"{cluster.name} is deleted: its virtual machines are gone and its addresses are free."
     return Done("The cluster is deleted.", (Note(Severity.INFO, "ClusterDeleted", sentence),), write)
 
 
-def _take_down(work: Work, vm: VirtualMachine) -> Wait:
+def take_down(work: Work, vm: VirtualMachine) -> Wait:
     """Start the next one of: power off, detach what is not its own, destroy."""
     work.context.still_mine()
     if vm.power_state != "poweredOff":
         busy = work.follow(start_power_off(work.vcenter, vm.moid), POWERING_OFF)
     elif disks := foreign_disks(vm):
+        if told := tell_volumes(work, vm, disks):
+            return told
         busy = work.follow(start_detach(work.vcenter, vm.moid, [disk.key for disk in disks]), DETACHING)
     else:
         busy = work.follow(start_destroy(work.vcenter, vm), DESTROYING)
@@ -191,13 +195,13 @@ def identity_of(machine: Machine) -> Identity:
     )
 
 
-def _find(work: Work, machine: Machine) -> VirtualMachine | None:
-    if not _was_begun(work, machine):
+def find_vm_of(work: Work, machine: Machine) -> VirtualMachine | None:
+    if not was_begun(work, machine):
         return None
     return find_remains(work.vcenter, identity_of(machine))
 
 
-def _was_begun(work: Work, machine: Machine) -> bool:
+def was_begun(work: Work, machine: Machine) -> bool:
     """Without an attempt to clone it there is no virtual machine, and vCenter need not be asked.
 
     No such step begins any more: the operation that had it is cancelled.
@@ -210,7 +214,7 @@ def _earlier_steps(work: Work) -> StepQuerySet:
     return Step.objects.of(work.context.subject).exclude(operation_id=work.context.operation_id)
 
 
-def _open_tasks(work: Work) -> Iterator[str]:
+def open_tasks(work: Work) -> Iterator[str]:
     """vSphere tasks that still work on the machine: those we know, and a clone whose answer was lost."""
     for task_moid in _known_tasks(work):
         if not _is_over(work, task_moid):
@@ -264,5 +268,5 @@ def _copy_note(vm: VirtualMachine) -> Note:
     return Note(Severity.WARNING, "CopyLeft", sentence, "machine", vm.name)
 
 
-def _gone_once(machine: Machine) -> str:
+def gone_once(machine: Machine) -> str:
     return f"gone-once:{machine.id}"

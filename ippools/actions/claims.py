@@ -5,7 +5,7 @@ whose it was. Clusters stand in a pool's line: nobody who comes later gets what 
 for the pool's `wake_reference`, which is rung when addresses come back or the pool grows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -104,12 +104,17 @@ def release_address(*, owner_id: UUID, purpose: str) -> int:
 
 
 @transaction.atomic
-def release_addresses(*, cluster_id: UUID) -> int:
-    """Release all that a cluster still holds and its places in line; return how many addresses these were."""
+def release_addresses(*, cluster_id: UUID, keep: Collection[UUID] = ()) -> int:
+    """Release all that a cluster still holds and its places in line; return how many addresses these were.
+
+    `keep` are owners whose addresses may be in use.
+    """
     left = WaitingCluster.objects.filter(cluster_id=cluster_id)
     pool_ids = set(left.values_list("pool_id", flat=True))
     left.delete()
-    released = release(IPAddressClaim.objects.held().filter(cluster_id=cluster_id))
+    released = release(
+        IPAddressClaim.objects.held().filter(cluster_id=cluster_id).exclude(owner_id__in=keep)
+    )
     for pool in IPPool.objects.filter(pk__in=pool_ids):
         ring(pool.wake_reference)
     return released

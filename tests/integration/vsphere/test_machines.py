@@ -267,7 +267,7 @@ def test_volume_attached_later_is_detached_before_the_machine_is_destroyed(
     assert finish(vcenter, machines.start_destroy(vcenter, left)).state == "success"
 
 
-def attach_volume(administrator, name: str) -> None:
+def attach_volume(administrator, name: str, *, volume: str = "volume") -> None:
     vm = administrator.machine(name)
     disk = next(
         device for device in vm.config.hardware.device if isinstance(device, vim.vm.device.VirtualDisk)
@@ -276,7 +276,7 @@ def attach_volume(administrator, name: str) -> None:
     datacenter = administrator.find(vim.Datacenter, "dc-1")
     files.MakeDirectory("[shared-nfs-1] fcd", datacenter, True)
     backing = vim.vm.device.VirtualDisk.FlatVer2BackingInfo(
-        fileName="[shared-nfs-1] fcd/volume.vmdk", diskMode="independent_persistent"
+        fileName=f"[shared-nfs-1] fcd/{volume}.vmdk", diskMode="independent_persistent"
     )
     volume = vim.vm.device.VirtualDisk(
         key=-1, controllerKey=disk.controllerKey, unitNumber=3, capacityInKB=1024, backing=backing
