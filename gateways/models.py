@@ -323,10 +323,12 @@ SHARED_FOR = timedelta(days=7)
 
 class PrerequisiteReportQuerySet(models.QuerySet["PrerequisiteReport"]):
     def visible_to(self, user: User) -> "PrerequisiteReportQuerySet":
-        """Those of accounts and of gateways that the person sees."""
+        """Those of accounts and gateways that the person sees. Deployments of others: in the whole tenant."""
         accounts = CloudAccount.objects.visible_to(user)
         gateways = PrivateCloudGateway.objects.visible_to(user)
-        return self.filter(Q(cloud_account__in=accounts) | Q(gateway__in=gateways))
+        seen = self.filter(Q(cloud_account__in=accounts) | Q(gateway__in=gateways))
+        sees_all = can(user, Permission.VIEW_CLOUD_ACCOUNTS)
+        return seen if sees_all else seen.filter(Q(deployment="") | Q(requested_by=user))
 
     def shared(self) -> "PrerequisiteReportQuerySet":
         return self.exclude(share_key="").filter(shared_at__gt=timezone.now() - SHARED_FOR)

@@ -95,11 +95,11 @@ def image_folders(scope: Scope, inventory: Inventory, datacenters: Iterable[str]
 
 
 def targets(objects: Objects) -> list[Target]:
-    """Each object once, the general ones first; not more than one question can bear."""
+    """Each object once, the general ones first."""
     by_moid: dict[str, Target] = {}
     for kind, moid, name in _all(objects):
         by_moid.setdefault(moid, target(kind, moid, name, objects))
-    return list(by_moid.values())[:MOST_OBJECTS]
+    return list(by_moid.values())
 
 
 def target(kind: str, moid: str, name: str, objects: Objects) -> Target:

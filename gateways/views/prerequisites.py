@@ -44,7 +44,8 @@ def account_check(request: HttpRequest, account_id: UUID) -> HttpResponse:
 @login_required
 def report_page(request: HttpRequest, report_id: UUID) -> HttpResponse:
     report = _get_report(request, report_id)
-    others = PrerequisiteReport.objects.filter(cloud_account=report.cloud_account, gateway=report.gateway)
+    visible = PrerequisiteReport.objects.visible_to(signed_in(request))
+    others = visible.filter(cloud_account=report.cloud_account, gateway=report.gateway)
     context = {
         **report_context(report),
         "is_whole_page": True,

@@ -1,0 +1,148 @@
+"""The rows of reports: what the database refuses, who sees them, what their stream sends."""
+
+from uuid import uuid4
+
+import pytest
+from django.db import IntegrityError
+from django.utils import timezone
+
+from gateways.models import PrerequisiteReport
+from gateways.prerequisites.actions import start_check
+from gateways.prerequisites.scope import Place, Scope, WantedMachine
+from gateways.report_live import ReportChannel
+from ippools.reservations import control_plane
+from palette_portal.orchestration.changes import Change
+from palette_portal.tenants.models import Role
+from tests.engine import run_due_steps
+from tests.factories import (
+    amelia,
+    bao,
+    carla,
+    make_cloud_account,
+    make_gateway,
+    make_pool,
+    make_project,
+    make_user,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def unreachable():
+    """An account whose vCenter nobody can reach: the check is short."""
+    return make_cloud_account(make_gateway(), vcenter_server="vcenter.invalid", checked_at=timezone.now())
+
+
+def make_report(account, **fields):
+    return PrerequisiteReport.objects.create(
+        tenant_id=account.tenant_id, **{"cloud_account": account, **fields}
+    )
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"cloud_account": None},
+        {"level": "passed"},
+        {"finished_at": "2026-11-22T20:00Z"},
+        {"share_key": "key"},
+        {"shared_at": "2026-11-22T20:00Z"},
+    ],
+)
+def test_half_a_fact_is_refused(unreachable, fields):
+    with pytest.raises(IntegrityError):
+        make_report(unreachable, **fields)
+
+
+def test_report_is_of_an_account_or_a_gateway_and_not_of_both(unreachable):
+    with pytest.raises(IntegrityError):
+        make_report(unreachable, gateway=unreachable.gateway)
+
+
+def test_scope_survives_storage(unreachable):
+    pool = make_pool(unreachable.gateway)
+    scope = Scope(
+        datacenter_moid="dc-1",
+        folder_moid="group-v3",
+        image_template="template",
+        image_will_be_imported=True,
+        places=(Place("az1", "domain-1", "resgroup-1", "datastore-1", "network-1"),),
+        machines=(WantedMachine("shop-1", 2, 4096, 60),),
+        addresses=((pool, control_plane(3)),),
+    )
+
+    report = start_check(account=unreachable, scope=scope, deployment="Cluster shop", by=amelia())
+
+    report.refresh_from_db()
+    assert Scope.from_json(report.scope) == scope
+    pool.delete()
+    assert Scope.from_json(report.scope).addresses == ()
+
+
+def test_deployment_of_another_project_is_not_seen_by_editors(unreachable):
+    editor, other = bao(), make_user("olga", Role.PROJECT_EDITOR, project=make_project(name="ledger"))
+    general = start_check(account=unreachable, by=other)
+    start_check(account=unreachable, scope=Scope(folder_moid="f"), deployment="Cluster ledger", by=other)
+
+    assert list(PrerequisiteReport.objects.visible_to(editor)) == [general]
+    assert PrerequisiteReport.objects.visible_to(other).count() == 2
+    assert PrerequisiteReport.objects.visible_to(amelia()).count() == 2
+    assert PrerequisiteReport.objects.visible_to(carla()).count() == 0
+
+
+def test_stream_sends_progress_and_result(unreachable):
+    user = amelia()
+    report = start_check(account=unreachable, by=user)
+    subscription = ReportChannel().open(user, {"report_id": str(report.pk)}, {})
+    change = Change(report.tenant_id, "prerequisite-report", report.pk)
+
+    (before,) = subscription.snapshot()
+    run_due_steps()
+    (after,) = subscription.changed(change)
+
+    assert "Checking" in before.html and 'hx-swap-oob="true"' in before.html
+    assert "2 failed" in after.html and "cannot be resolved" in after.html
+    assert subscription.subjects == frozenset({("prerequisite-report", report.pk)})
+    assert (
+        subscription.changed(Change(report.tenant_id, "prerequisite-report", report.pk, step_id=uuid4()))
+        == []
+    )
+
+
+def test_stream_of_a_deleted_report_is_silent(unreachable):
+    user = amelia()
+    report = start_check(account=unreachable, by=user)
+    subscription = ReportChannel().open(user, {"report_id": str(report.pk)}, {})
+    report.delete()
+
+    assert subscription.snapshot() == []
+
+
+def test_stream_is_closed_to_strangers(unreachable):
+    report = start_check(account=unreachable, by=amelia())
+
+    assert ReportChannel().open(carla(), {"report_id": str(report.pk)}, {}) is None
+
+
+def test_check_that_fails_unexpectedly_ends_after_some_attempts(unreachable, monkeypatch):
+    def crash(*_arguments, **_options):
+        raise RuntimeError("unexpected")
+
+    monkeypatch.setattr("gateways.prerequisites.steps.run_checks", crash)
+    report = start_check(account=unreachable, by=amelia())
+    operation_steps = report_steps(report)
+
+    for _ in range(4):
+        operation_steps.update(due_at=timezone.now())
+        run_due_steps()
+
+    report.refresh_from_db()
+    assert report.level == "failed"
+    assert "unexpected went wrong" in report.content["lines"][0]["sentence"]
+
+
+def report_steps(report):
+    from palette_portal.orchestration.models import Step
+
+    return Step.objects.of(report.subject)
