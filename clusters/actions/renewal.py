@@ -80,9 +80,7 @@ def _check_possible(pool: MachinePool, request: PoolRequest) -> None:
     if request.name != pool.name or request.role != pool.role:
         raise Conflict("A node pool keeps its name. Add another pool, and delete this one.")
     if not pool.is_worker and _places_differ(pool, request.placements):
-        raise Conflict(
-            "The master pool cannot move: its nodes hold the cluster's data on their datastores."
-        )
+        raise Conflict("The master pool cannot move: its nodes hold the cluster's data on their datastores.")
     if not request.placements:
         raise Conflict(f"{pool.name} needs at least one availability zone.")
     if request.ip_pool != pool.ip_pool:

@@ -33,11 +33,12 @@ def cluster_detail(request: HttpRequest, cluster_id: UUID) -> HttpResponse:
 def cluster_nodes(request: HttpRequest, cluster_id: UUID) -> HttpResponse:
     cluster = get_cluster_or_404(request, cluster_id)
     after = Event.objects.filter(tenant_id=cluster.tenant_id).last_number()
+    rights = rights_of(signed_in(request), cluster)
     return tab_page(
         request,
         "nodes",
         cluster,
-        {**head_context(cluster), **nodes_context(cluster), "after": after},
+        {**head_context(cluster), **nodes_context(cluster, rights), "after": after},
     )
 
 
