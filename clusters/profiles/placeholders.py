@@ -19,14 +19,17 @@ _EXPRESSION = re.compile(r"\{\{\s*\.([\w.-]+?)\s*(\|\s*quoted\s*)?\}\}")
 Path = tuple[str | int, ...]
 
 
-class Unknown:
-    """Stands for a value that is given later."""
+class Nothing:
+    """In the place of a value; as text it is empty."""
 
     def __str__(self) -> str:
         return ""
 
 
-UNKNOWN = Unknown()
+# It is given later.
+UNKNOWN = Nothing()
+# It was not given: a key or an entry without quotes around it is left out.
+ABSENT = Nothing()
 
 
 class NoSuchValue(Exception):
@@ -78,16 +81,21 @@ class _Filler:
         if whole.startswith(self.prefix) and whole:
             return self._value(whole, path, line)
         if isinstance(node, MappingNode):
-            return {
-                name: self.build(value, (*path, name), line_of(key))
-                for key, value in node.value
-                if (name := self._key(key)) is not None
-            }
+            return self._mapping(node, path)
         if isinstance(node, SequenceNode):
-            return [
+            items = (
                 self.build(item, (*path, number), line_of(item)) for number, item in enumerate(node.value)
-            ]
+            )
+            return [item for item in items if item is not ABSENT]
         return self._scalar(node, path, line)
+
+    def _mapping(self, node: MappingNode, path: Path) -> dict[str, Any]:
+        made = {
+            name: self.build(value, (*path, name), line_of(key))
+            for key, value in node.value
+            if (name := self._key(key)) is not None
+        }
+        return {name: value for name, value in made.items() if value is not ABSENT}
 
     def _key(self, node: Node) -> str | None:
         if isinstance(node, ScalarNode):

@@ -12,7 +12,7 @@ from clusters.profiles.charts import chart_manifest
 from clusters.profiles.packs import Delivery, PackVersion, find_pack
 from clusters.profiles.placeholders import NoSuchValue, fill
 from clusters.profiles.values import merged_values
-from clusters.profiles.variables import Variable
+from clusters.profiles.variables import Variable, check_variables
 from clusters.profiles.versions import numbers
 from clusters.profiles.yaml_text import read
 from palette_portal.bootstrap.nodes import Manifest, ManifestUrl
@@ -74,7 +74,11 @@ def node_inputs(
     definitions: Sequence[Variable] = (),
 ) -> NodeInputs:
     """Layers in their order; they were checked before. Raise NoSuchPack, Unreadable, NoSuchValue."""
-    parts = [_Part(layer, variables, definitions) for layer in layers]
+    asked = {variable.name for variable in definitions}
+    given = {name: value for name, value in variables.items() if name in asked}
+    if errors := check_variables(definitions, given):
+        raise NoSuchValue(next(iter(errors.values())))
+    parts = [_Part(layer, given, definitions) for layer in layers]
     by_kind = {part.pack.kind: part for part in parts}
     os, kubernetes = by_kind["os"], by_kind["kubernetes"]
     version, networking = kubernetes.pack.version, kubernetes.values["networking"]

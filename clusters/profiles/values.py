@@ -6,9 +6,9 @@ from typing import Any
 from yaml.nodes import MappingNode
 
 from clusters.profiles.packs import PackVersion
-from clusters.profiles.placeholders import UNKNOWN, Filled, NoSuchValue, fill, placeholders_in
+from clusters.profiles.placeholders import ABSENT, UNKNOWN, Filled, NoSuchValue, fill, placeholders_in
 from clusters.profiles.schemas import schema_problems
-from clusters.profiles.variables import VARIABLE_PREFIX, Variable, typed_value
+from clusters.profiles.variables import VARIABLE_PREFIX, Variable, reason_against, typed_value
 from clusters.profiles.yaml_text import Problem, Unreadable, line_of, read
 
 _SYSTEM_PREFIX = "spectro."
@@ -22,11 +22,12 @@ def check_values(
 ) -> list[Problem]:
     """What is wrong, by line; empty if the layer can be used.
 
-    Without a value in `given` a variable stands for its default; where it has none, that part of the
-    document is checked when the value is known.
+    `given` are the values of variables. With None they come later: a variable stands for its default, and
+    where it has none, that part of the document is not checked. Nor is it where `check_variables` finds
+    that the value is missing or wrong.
     """
     try:
-        filled = _fill(text, variables, given or {})
+        filled = _fill(text, variables, given)
     except Unreadable as error:
         return [error.problem]
     merged = merge(_defaults(pack_version), filled.data)
@@ -42,7 +43,7 @@ def merged_values(
     """The pack's defaults under each text in turn, variables filled in. Raise Unreadable."""
     merged = _defaults(pack_version)
     for text in texts:
-        filled = _fill(text, variables, given or {})
+        filled = _fill(text, variables, given)
         if filled.problems:
             raise Unreadable(filled.problems[0].line, filled.problems[0].message)
         merged = merge(merged, filled.data)
@@ -79,10 +80,10 @@ def merge(under: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _defaults(pack_version: PackVersion) -> dict[str, Any]:
-    return dict(_fill(pack_version.default_values, (), {}).data)
+    return dict(_fill(pack_version.default_values, (), None).data)
 
 
-def _fill(text: str, variables: Sequence[Variable], given: Mapping[str, str]) -> Filled:
+def _fill(text: str, variables: Sequence[Variable], given: Mapping[str, str] | None) -> Filled:
     root = read(text)
     if root is not None and not isinstance(root, MappingNode):
         raise Unreadable(line_of(root), "Values are names with a colon and a value each.")
@@ -92,7 +93,7 @@ def _fill(text: str, variables: Sequence[Variable], given: Mapping[str, str]) ->
 
 
 class _Lookup:
-    def __init__(self, variables: Sequence[Variable], given: Mapping[str, str]) -> None:
+    def __init__(self, variables: Sequence[Variable], given: Mapping[str, str] | None) -> None:
         self.variables = {variable.name: variable for variable in variables}
         self.given = given
 
@@ -103,5 +104,9 @@ class _Lookup:
         if name not in self.variables:
             raise NoSuchValue(f"The variable {name} is not defined.")
         variable = self.variables[name]
-        value = self.given.get(name, "") or variable.default
-        return typed_value(variable, value) if value else UNKNOWN
+        value = (self.given or {}).get(name, "") or variable.default
+        if not value:
+            return UNKNOWN if self.given is None or variable.required else ABSENT
+        if reason_against(variable, value):
+            return UNKNOWN
+        return typed_value(variable, value)

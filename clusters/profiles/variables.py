@@ -86,7 +86,7 @@ def check_definition(variable: Variable, *, others: Iterable[str] = ()) -> dict[
         errors["regex"] = reason
     if variable.masked and variable.default:
         errors["default"] = "A masked variable has no default: everybody who sees the profile could read it."
-    elif variable.default and "regex" not in errors and (error := _wrong(variable, variable.default)):
+    elif variable.default and "regex" not in errors and (error := reason_against(variable, variable.default)):
         errors["default"] = error
     return errors
 
@@ -99,7 +99,7 @@ def check_variables(definitions: Sequence[Variable], given: Mapping[str, str]) -
         if not value:
             if variable.required:
                 errors[variable.name] = f"{variable.label} is needed."
-        elif error := _wrong(variable, value):
+        elif error := reason_against(variable, value):
             errors[variable.name] = error
     known = {variable.name for variable in definitions}
     errors |= {name: "The profile has no such variable." for name in given if name not in known}
@@ -107,15 +107,16 @@ def check_variables(definitions: Sequence[Variable], given: Mapping[str, str]) -
 
 
 def typed_value(variable: Variable, value: str) -> Any:
-    """What stands in the document instead of the placeholder. The value was checked before."""
-    if variable.type is VariableType.NUMBER and value:
+    """What stands in the document instead of the placeholder, for a value that fits."""
+    if variable.type is VariableType.NUMBER:
         return int(value) if re.fullmatch(r"[-+]?\d+", value) else float(value)
-    if variable.type is VariableType.BOOLEAN and value:
+    if variable.type is VariableType.BOOLEAN:
         return value == "true"
     return value
 
 
-def _wrong(variable: Variable, value: str) -> str:
+def reason_against(variable: Variable, value: str) -> str:
+    """Empty if the value fits."""
     if len(value) > LONGEST_VALUE:
         return f"At most {LONGEST_VALUE} characters."
     is_valid, form = _TYPES[variable.type]

@@ -2,6 +2,7 @@ import pytest
 import yaml
 
 from clusters.profiles.packs import find_pack
+from clusters.profiles.placeholders import NoSuchValue
 from clusters.profiles.render import ClusterFacts, PlainLayer, image_of, node_inputs
 from clusters.profiles.variables import Variable, VariableType
 from palette_portal.bootstrap.errors import BootstrapError
@@ -193,3 +194,25 @@ def test_image_of_an_unknown_kubernetes_version_is_none():
 def test_address_of_a_manifest_holds_nothing_a_shell_reads(url):
     with pytest.raises(BootstrapError):
         ManifestUrl("x", url)
+
+
+@pytest.mark.parametrize("given", [{}, {"AUTO": "perhaps"}])
+def test_values_that_do_not_fit_are_not_rendered(given):
+    auto = Variable("AUTO", type=VariableType.BOOLEAN, required=True)
+
+    with pytest.raises(NoSuchValue):
+        render(variables=given, definitions=[auto])
+
+
+def test_value_of_a_variable_that_a_newer_version_lacks_is_not_looked_at():
+    assert render(variables={"OLD": "x"}).kubernetes_version == "1.36.4"
+
+
+def test_optional_variable_without_value_leaves_the_packs_default():
+    made = render(
+        PlainLayer("add-on", "metallb", "0.15.3", "autoAssign: {{.spectro.var.AUTO}}"),
+        definitions=[Variable("AUTO", type=VariableType.BOOLEAN)],
+    )
+
+    pool, _ = documents(made, "metallb-addresses")
+    assert pool["spec"]["autoAssign"] is True

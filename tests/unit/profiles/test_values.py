@@ -194,3 +194,35 @@ def test_unused_variables_are_those_that_no_text_names():
 
 def test_problems_sort_by_line():
     assert sorted([Problem(2, "a"), Problem(1, "b")])[0].line == 1
+
+
+def test_variable_that_was_left_empty_leaves_out_its_key_and_is_empty_text():
+    names = [Variable("A"), Variable("B", type=VariableType.NUMBER)]
+    text = (
+        "replicas: {{.spectro.var.B}}\nnetworks: [10.0.0.0/8, {{.spectro.var.A}}]\n"
+        "service:\n  name: 'x{{.spectro.var.A}}yz'"
+    )
+
+    merged = merged_values(PACK, text, variables=names, given={})
+
+    assert merged == {"replicas": 2, "networks": ["10.0.0.0/8"], "service": {"port": 80, "name": "xyz"}}
+
+
+def test_empty_text_of_a_variable_is_checked_when_all_values_are_given():
+    text = "service:\n  name: '{{.spectro.var.A}}'"
+
+    assert problems(text, [Variable("A")]) == []
+    assert problems(text, [Variable("A")], {}) == [
+        (2, "service.name does not have the right form."),
+        (2, "service.name needs at least 3 characters."),
+    ]
+
+
+def test_value_that_does_not_fit_its_variable_is_left_to_the_check_of_variables():
+    count = Variable("COUNT", type=VariableType.NUMBER)
+
+    assert problems("replicas: {{.spectro.var.COUNT}}", [count], {"COUNT": "many"}) == []
+
+
+def test_needed_value_that_is_missing_is_left_to_the_check_of_variables():
+    assert problems("service:\n  name: '{{.spectro.var.A}}'", [Variable("A", required=True)], {}) == []
