@@ -27,6 +27,11 @@ _DUE = f"""
     (step.state IN ('Ready', 'Waiting', 'Retrying') AND step.due_at <= clock_timestamp() OR {_ABANDONED})
     AND operation.state = 'Running'
 """
+# Of what became due within the same two seconds, what stands first in its plan: others wait for that.
+_URGENCY = """
+    floor(extract(epoch FROM COALESCE(step.due_at, step.lease_until)) / 2), step.position,
+    COALESCE(step.due_at, step.lease_until)
+"""
 _CLAIM = f"""
     UPDATE orchestration_step SET
         state = 'Running', token = token + 1, owner = %(owner)s, due_at = NULL,
@@ -38,7 +43,7 @@ _CLAIM = f"""
         SELECT step.id FROM orchestration_step AS step
         JOIN orchestration_operation AS operation ON operation.id = step.operation_id
         WHERE {_DUE} AND (%(step)s::uuid IS NULL OR step.id = %(step)s)
-        ORDER BY COALESCE(step.due_at, step.lease_until) LIMIT 1
+        ORDER BY {_URGENCY} LIMIT 1
         FOR UPDATE OF step SKIP LOCKED
     )
     RETURNING id, token, pg_current_snapshot()::text, external_ref

@@ -15,7 +15,7 @@ from multiprocessing import Event, Value
 from multiprocessing.process import BaseProcess
 from multiprocessing.sharedctypes import RawValue
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from django.db import Error, connection, connections, transaction
 from django_q.cluster import Sentinel, get_mp_context
@@ -24,7 +24,7 @@ from django_q.worker import worker
 from palette_portal.launcher.processes import die_with_parent
 from palette_portal.orchestration.claims import boot_clock, release_steps_of_the_dead
 from palette_portal.orchestration.doorbell import ring_workers
-from palette_portal.orchestration.engine import DATABASE_GONE, run_next_step, run_step
+from palette_portal.orchestration.engine import DATABASE_GONE, run_next_step
 from palette_portal.orchestration.lease import LeaseGuard
 
 logger = logging.getLogger(__name__)
@@ -41,11 +41,13 @@ _guard = LeaseGuard()
 
 
 def answer_doorbell(step_id: str) -> None:
-    """Do the step, then whatever else is due: the next step of a chain begins without another doorbell."""
+    """Do what is most urgent for a while: that step, those before it, and the next ones of a chain.
+
+    Where all workers are busy its turn comes with another bell.
+    """
     try:
-        run_step(UUID(step_id), guard=_guard)
         until = time.monotonic() + CHAIN_SECONDS
-        while time.monotonic() < until and run_next_step(guard=_guard):
+        while run_next_step(guard=_guard) and time.monotonic() < until:
             pass
     except DATABASE_GONE:
         logger.warning("The database went away; the step goes on when its lease has ended.")

@@ -10,7 +10,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -54,13 +54,16 @@ def tell(operation: "Operation") -> None:
 
 
 @contextmanager
-def stack() -> Iterator[Lab]:
+def stack(*, clone_slots: int = 0, more_environment: Mapping[str, str] | None = None) -> Iterator[Lab]:
     with scratch_folder() as folder, running_postgres(folder) as database_url:
         port = free_port()
-        os.environ.update(environment(database_url, port))
+        os.environ.update(environment(database_url, port) | dict(more_environment or {}))
         migrate()
         programs = Programs(environment={"DATA": str(folder)}, logs=folder / "logs")
-        with Lab(durations=DURATIONS) as lab, ProcessTree(say=sys.stderr.write) as tree:
+        with (
+            Lab(durations=DURATIONS, clone_slots=clone_slots) as lab,
+            ProcessTree(say=sys.stderr.write) as tree,
+        ):
             for service in (*background_services(programs), guests(programs, lab)):
                 tree.start(service)
             tree.start(web_service(programs, port=port, reload=False))

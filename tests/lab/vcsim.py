@@ -46,9 +46,11 @@ class Lab(Faults):
         durations: dict[str, float] | None = None,
         keep_machines: bool = False,
         size: dict[str, int] | None = None,
+        clone_slots: int = 0,
     ) -> None:
         """`keep_machines`: machines are there again when the lab starts anew with the same `data`.
 
+        `clone_slots`: so many clones run at once, others are queued; 0 for no limit.
         `size`: clusters, hosts of each, machines that nobody uses; the demo's inventory without it.
         """
         self.port, self.version = port, version
@@ -57,6 +59,7 @@ class Lab(Faults):
         self._keep_data, self._keep_machines = data is not None, keep_machines
         self.data = data or Path(tempfile.mkdtemp(prefix="palette-lab-"))
         self._size = size or {}
+        self._clone_slots = clone_slots
         self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
@@ -112,6 +115,8 @@ class Lab(Faults):
         }
         if self._keep_machines:
             flags["keep"] = str(self.data.resolve() / MACHINES)
+        if self._clone_slots:
+            flags["clone-slots"] = str(self._clone_slots)
         flags |= {name: str(number) for name, number in self._size.items()}
         timing = {name.replace("_", "-"): str(value) for name, value in self.durations.items()}
         options = [part for name, value in (flags | timing).items() for part in (f"-{name}", value)]

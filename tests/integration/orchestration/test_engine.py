@@ -1,6 +1,6 @@
 """One step at a time: what each outcome leaves in the tables."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -318,6 +318,17 @@ def test_steps_due_longest_come_first():
     run_next_step()
 
     assert called() == ["b"]
+
+
+def test_of_steps_due_together_the_first_of_the_plan_goes_first():
+    operation = start(spec("a"), spec("b"), spec("c"))
+    for milliseconds, key in enumerate(["c", "b", "a"]):
+        due_at = datetime(2026, 1, 1, 12, 0, 0, 1000 * milliseconds, tzinfo=UTC)
+        operation.steps.filter(key=key).update(due_at=due_at)
+
+    run_due_steps()
+
+    assert called() == ["a", "b", "c"]
 
 
 def test_events_of_a_write_are_numbered_with_the_outcome():

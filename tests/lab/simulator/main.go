@@ -31,6 +31,7 @@ type options struct {
 	username, password             string
 	keep                           string
 	lifeline, verbose              bool
+	cloneSlots                     int
 	durations                      durations
 	size                           size
 }
@@ -42,6 +43,7 @@ func parseOptions() options {
 	flag.StringVar(&o.data, "data", "", "folder for the certificate and the datastores' files")
 	flag.StringVar(&o.version, "version", "8.0.3", "version that vCenter reports")
 	flag.StringVar(&o.keep, "keep", "", "file that keeps the machines over a restart")
+	flag.IntVar(&o.cloneSlots, "clone-slots", 0, "clones that run at once, others are queued; 0 for no limit")
 	flag.BoolVar(&o.lifeline, "lifeline", false, "end when standard input closes")
 	flag.BoolVar(&o.verbose, "verbose", false, "keep the simulator's own log")
 	o.durations.register(flag.CommandLine)
@@ -84,6 +86,9 @@ func newLab(o options) *lab {
 	server.Close()
 
 	l := &lab{service: service, settings: settings{Durations: o.durations, Username: o.username, Password: o.password}}
+	if o.cloneSlots > 0 {
+		l.cloneSlots = make(chan struct{}, o.cloneSlots)
+	}
 	l.forget()
 	l.buildInventory(o.data, o.size)
 	l.listPrivileges()

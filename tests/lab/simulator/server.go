@@ -22,6 +22,8 @@ import (
 type lab struct {
 	service *simulator.Service
 	placing sync.Mutex
+	// nil: as many clones at once as are asked for.
+	cloneSlots chan struct{}
 
 	mu          sync.Mutex
 	settings    settings

@@ -72,9 +72,14 @@ func (l *lab) start(j job, user string) *runningTask {
 
 func (l *lab) run(task *runningTask, j job) {
 	time.Sleep(tick / 2)
+	leave, queued := l.enter(task, j)
+	defer leave()
 	begun := time.Now()
 	change(task.Task, map[string]interface{}{"info.state": types.TaskInfoStateRunning, "info.startTime": begun})
-	fault := j.check()
+	fault := queued
+	if fault == nil {
+		fault = j.check()
+	}
 	if fault == nil {
 		fault = task.progress(begun, time.Duration(j.seconds*float64(time.Second))-tick/2)
 	}
@@ -88,6 +93,19 @@ func (l *lab) run(task *runningTask, j job) {
 	delete(l.tasks, task.Self.Value)
 	l.mu.Unlock()
 	close(task.done)
+}
+
+// enter waits for a slot, as clones do where a host takes only some at once; other tasks need none.
+func (l *lab) enter(task *runningTask, j job) (func(), types.BaseMethodFault) {
+	if l.cloneSlots == nil || j.operation != "clone" {
+		return func() {}, nil
+	}
+	select {
+	case l.cloneSlots <- struct{}{}:
+		return func() { <-l.cloneSlots }, nil
+	case <-task.cancelled:
+		return func() {}, &types.RequestCanceled{}
+	}
 }
 
 // progress counts up to 99 % while the time passes; a cancelled task ends with RequestCanceled.
