@@ -48,11 +48,6 @@ class ChangedLayer:
         return [_diff_line(line) for line in list(lines)[2:]]
 
     @property
-    def changes(self) -> int:
-        kinds = [line.kind for line in self.diff]
-        return max(kinds.count("add"), kinds.count("remove"))
-
-    @property
     def kind(self) -> str:
         return LayerKind(self.layer.kind).label
 

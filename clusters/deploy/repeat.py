@@ -89,10 +89,14 @@ def _accept(draft: DeployDraft, form: WizardForm | PoolsForm, by: User) -> Deplo
 def _check(form: WizardForm | PoolsForm, page: str) -> None:
     if form.is_valid():
         return
-    gone = [f"{what} is not there." for what in getattr(form, "vanished", ())]
     reasons = [reason for part in _parts(form) for reason in _reasons(part)]
     problems = form.problems if isinstance(form, PoolsForm) else []
-    raise CannotRepeat(*(f"{page}: {reason}" for reason in (*gone, *reasons, *problems)))
+    raise CannotRepeat(*(f"{page}: {reason}" for reason in (*reasons, *problems)))
+
+
+def _check_there(form: PlacementForm | PoolsForm) -> None:
+    if form.vanished:
+        raise CannotRepeat(*(f"{form.page}: {what} is not in vCenter." for what in form.vanished))
 
 
 def _parts(form: WizardForm | PoolsForm) -> list[forms.Form]:
@@ -139,9 +143,8 @@ def _placement(
     values = {**wanted, "names": names, "cloud_account": str(account.pk), **dict.fromkeys(names, "")}
     draft.pages[PLACEMENT] = {"values": values, "open": ""}
     restored = PlacementForm.restore(draft, account, offer)
-    form = PlacementForm(as_data(restored), draft=draft, account=account, offer=offer)
-    form.vanished = restored.vanished
-    return form
+    _check_there(restored)
+    return PlacementForm(as_data(restored), draft=draft, account=account, offer=offer)
 
 
 def _pools(draft: DeployDraft, wanted: Mapping[str, Any], account: CloudAccount, offer: Offer) -> PoolsForm:
@@ -157,6 +160,7 @@ def _pools(draft: DeployDraft, wanted: Mapping[str, Any], account: CloudAccount,
         "workers": [_pool(pool, clusters, pools) for pool in wanted["workers"]],
     }
     restored = PoolsForm(draft=draft, account=account, offer=offer, values=values)
+    _check_there(restored)
     data = _query({"workers": restored.keys})
     for part in _parts(restored):
         for name, sent in as_data(part).lists():

@@ -80,5 +80,5 @@ def check_at_the_field(form: forms.Form) -> None:
                 "hx-trigger": "change",
                 "hx-target": "closest .field",
                 "hx-swap": "outerHTML",
-                "hx-sync": "this:replace",
+                "hx-sync": "this:queue last",
             }

@@ -1,5 +1,7 @@
 """The fourth page: accounts that can be used now, choices that exist, addresses that are free."""
 
+import re
+
 import pytest
 from django.core.cache import cache
 
@@ -22,7 +24,7 @@ def fields(walk: DeployWalk, **data: str) -> str:
 def test_accounts_that_can_be_used_now_are_offered(walk: DeployWalk) -> None:
     busy = make_gateway(name="dc-east", state=GatewayState.PROVISIONING)
     make_cloud_account(busy, name="east")
-    make_cloud_account(walk.gateway, name="hidden", availability=Availability.NONE)
+    make_cloud_account(walk.gateway, name="kept-back", availability=Availability.NONE)
     make_cloud_account(walk.gateway, name="west-2", vcenter_server="vcenter-2.acme.test")
     walk.to_placement()
 
@@ -32,7 +34,7 @@ def test_accounts_that_can_be_used_now_are_offered(walk: DeployWalk) -> None:
     assert [option.split("|")[0] for option in offered] == ["Select…", "dc-west", "west-2"]
     assert "vcenter-2.acme.test through dc-west" in offered[2]
     assert "Not offered: east (its gateway is Provisioning)." in text_of(page)
-    assert "hidden" not in text_of(page)
+    assert "kept-back" not in text_of(page)
 
 
 def test_account_that_may_not_be_used_is_refused(walk: DeployWalk) -> None:
@@ -56,8 +58,10 @@ def test_page_without_choices_shows_that_they_are_being_read(walk: DeployWalk) -
 def test_only_datacenter_is_chosen_already(walk: DeployWalk) -> None:
     walk.to_placement()
 
-    assert '<option value="datacenter-2" selected' in fields(walk) or "selected" in fields(walk)
-    assert "palette-clusters" in fields(walk)
+    part = fields(walk)
+
+    assert re.search(r"selected[^>]*><span>dc-1</span>", part)
+    assert "palette-clusters" in part
 
 
 def test_folders_wait_for_the_datacenter(walk: DeployWalk) -> None:
@@ -80,7 +84,7 @@ def test_folder_of_nowhere_is_refused(walk: DeployWalk) -> None:
 def test_folder_that_holds_a_machine_of_that_name_is_refused(walk: DeployWalk, vcenter: VSphere) -> None:
     walk.to_placement()
     placement = walk.placement()
-    vcenter.clone("r_u-2204-0-k-1312-0", "payments-prod-cp-2", folder_moid=placement["folder"])
+    vcenter.create_machine("payments-prod-cp-2", folder="palette-clusters")
 
     response = walk.post("placement", placement)
 
@@ -92,7 +96,7 @@ def test_folder_that_holds_a_machine_of_that_name_is_refused(walk: DeployWalk, v
     ("name", "value", "said"),
     [
         ("ntp_servers", "not_a_host!", "neither a host name nor an IP address"),
-        ("ssh_keys", "ssh-ed25519 AAAA", "damaged or incomplete"),
+        ("ssh_keys", "ssh-ed25519 AAAA", "was a part lost when it was copied?"),
         ("ssh_keys", PRIVATE, "This is a PRIVATE key"),
         ("image_folder", "elsewhere", "does not exist there"),
         ("allocation", "bootp", "valid choice"),
