@@ -1,5 +1,6 @@
 """Layers and variables of a draft. Nothing is saved that is wrong in some line."""
 
+import hashlib
 from collections.abc import Sequence
 
 from django.db import IntegrityError, transaction
@@ -48,22 +49,35 @@ def add_layer(*, version: ProfileVersion, pack: str, pack_version: str, values: 
 
 
 @transaction.atomic
-def change_layer(*, layer: ProfileLayer, pack: str, pack_version: str, values: str, by: User) -> None:
-    """Another version, another pack of the same kind, other values. Raise Conflict, WrongValues."""
+def change_layer(
+    *, layer: ProfileLayer, pack: str, pack_version: str, values: str, seen: str = "", by: User
+) -> None:
+    """Another version, another pack of the same kind, other values. Raise Conflict, WrongValues.
+
+    `seen` is the mark of the layer as the person saw it: nobody's change is overwritten unseen.
+    """
     draft = lock_draft(layer.version)
+    now = draft.layers.filter(pk=layer.pk).first()
+    if now is None:
+        raise Conflict("Somebody removed this layer in the meantime.")
+    if seen and seen != mark_of(now):
+        raise Conflict(
+            "Somebody changed this layer in the meantime. Keep a copy of your text and open it anew."
+        )
     found = _checked(draft, pack, pack_version, values)
     if found.kind != layer.kind:
         raise Conflict(f"{found.title} is not for the layer {layer.get_kind_display()}.")
     try:
         with transaction.atomic():
-            changed = draft.layers.filter(pk=layer.pk).update(
-                pack=pack, pack_version=pack_version, values=values
-            )
+            draft.layers.filter(pk=layer.pk).update(pack=pack, pack_version=pack_version, values=values)
     except IntegrityError:
         raise Conflict(f"{found.title} is a layer of the profile already.") from None
-    if not changed:
-        raise Conflict("Somebody removed this layer in the meantime.")
     _changed(draft, "change-layer", by, layer=str(found), before=str(layer))
+
+
+def mark_of(layer: ProfileLayer) -> str:
+    text = f"{layer.pack}\n{layer.pack_version}\n{layer.values}"
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @transaction.atomic

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from django_htmx.http import HttpResponseClientRedirect
 
 from clusters.profiles import actions
-from clusters.profiles.actions.drafts import WrongValues
+from clusters.profiles.actions.drafts import WrongValues, mark_of
 from clusters.profiles.diffs import diff_lines, text_of
 from clusters.profiles.forms import LayerForm, choice_of
 from clusters.profiles.models import LayerKind, ProfileLayer, ProfileVersion
@@ -82,7 +82,8 @@ def _save(
     assert pack is not None
     values = {"pack": pack.pack, "pack_version": pack.version, "values": form.typed}
     if layer:
-        actions.change_layer(layer=layer, by=signed_in(request), **values)
+        seen = request.POST.get("seen", "")
+        actions.change_layer(layer=layer, seen=seen, by=signed_in(request), **values)
     else:
         actions.add_layer(version=draft, by=signed_in(request), **values)
     messages.success(request, f"{pack} was {'saved' if layer else 'added'}.")
@@ -105,6 +106,7 @@ def _show(
         "form": form,
         "version": draft,
         "layer": layer,
+        "seen": request.POST.get("seen") or (mark_of(layer) if layer else ""),
         "pack": pack,
         "about": load_catalog().find(pack.pack) if pack else None,
         "typed": typed,

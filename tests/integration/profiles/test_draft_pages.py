@@ -1,5 +1,7 @@
 """The pages that change a draft: its layers and its variables."""
 
+import re
+
 import pytest
 
 from clusters.profiles import actions
@@ -197,3 +199,19 @@ def test_variable_is_removed_unless_it_is_in_use(client, admin):
     ]
 
     assert statuses == [409, 302, 404]
+
+
+def test_layer_that_another_person_changed_is_not_overwritten(client, admin):
+    version = make_profile(admin)
+    page = text(client.get(path("layer-change", version, "calico")))
+    seen = re.search('name="seen" value="([0-9a-f]+)"', page)[1]
+    actions.change_layer(
+        layer=layer(version, "cni"), pack="calico", pack_version="3.33.0", values="mtu: 1300", by=admin
+    )
+    sent = {"choice": "calico@3.33.0", "values": "mtu: 1400", "seen": seen}
+
+    response = client.post(path("layer-change", version, "calico"), sent)
+
+    assert (response.status_code, "Somebody changed this layer" in text(response)) == (422, True)
+    assert "mtu: 1400</textarea>" in text(response)
+    assert layer(version, "cni").values == "mtu: 1300"
