@@ -4,8 +4,9 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
-from django.db.models import F, Func, Q
+from django.db.models import F, Func, Q, Value
 from django.utils import timezone
 
 from clusters.profiles.models import LayerKind, ProfileVersion
@@ -18,6 +19,12 @@ from palette_portal.tenants.permissions import Permission, can
 
 # How long the list can still show a deleted cluster.
 DELETED_SHOWN = timedelta(hours=72)
+
+
+def numbers_padded(name: str) -> Func:
+    """To sort 1.9 before 1.31: each number in the text gets six digits."""
+    long = Func(F(name), Value(r"(\d+)"), Value(r"00000\1"), Value("g"), function="regexp_replace")
+    return Func(long, Value(r"0*(\d{6})"), Value(r"\1"), Value("g"), function="regexp_replace")
 
 
 class ClusterPurpose(models.TextChoices):
@@ -56,6 +63,9 @@ class ClusterQuerySet(models.QuerySet["Cluster"]):
 
     def gateway_bodies(self) -> "ClusterQuerySet":
         return self.present().filter(purpose=ClusterPurpose.GATEWAY)
+
+
+_PRESENT = ~Q(state=ClusterState.DELETED)
 
 
 class Cluster(models.Model):
@@ -144,6 +154,29 @@ class Cluster(models.Model):
             models.CheckConstraint(
                 condition=Q(state=ClusterState.DELETED) | Q(cloud_account__isnull=False),
                 name="cluster_account_until_deleted",
+            ),
+        ]
+        # Each was measured with 10,000 clusters: make bench ONLY=lists.
+        indexes = [
+            models.Index(fields=["tenant", "created_at", "id"], condition=_PRESENT, name="cluster_by_age"),
+            models.Index(fields=["tenant", "name", "id"], condition=_PRESENT, name="cluster_by_name"),
+            models.Index(fields=["tenant", "state", "name", "id"], name="cluster_by_state"),
+            models.Index(
+                fields=["tenant", "health", "name", "id"], condition=_PRESENT, name="cluster_by_health"
+            ),
+            models.Index(
+                "tenant",
+                numbers_padded("kubernetes_version"),
+                "name",
+                "id",
+                condition=_PRESENT,
+                name="cluster_by_version",
+            ),
+            GinIndex(fields=["tags"], name="cluster_by_tag"),
+            GinIndex(
+                fields=["name", "endpoint_host"],
+                opclasses=["gin_trgm_ops", "gin_trgm_ops"],
+                name="cluster_search",
             ),
         ]
 

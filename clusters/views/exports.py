@@ -1,5 +1,6 @@
 """Downloads of what a list shows now: clusters and events, as CSV or JSON."""
 
+from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
@@ -32,23 +33,17 @@ def cluster_export(request: HttpRequest, kind: str) -> HttpResponseBase:
 
 
 def _cluster_row(listed: ListedCluster) -> dict[str, Any]:
-    cluster, version = listed.cluster, listed.cluster.profile_version
-    return {
-        "name": cluster.name,
-        "state": cluster.state,
-        "health": cluster.health,
-        "profile": version.profile.name if version else None,
-        "profile_version": version.version if version else None,
-        "kubernetes_version": cluster.kubernetes_version,
+    row = asdict(listed) | {
+        "profile": listed.profile_name,
+        "profile_version": listed.version,
+        "gateway": listed.gateway_name,
+        "project": listed.project_name,
         "nodes_running": listed.running_nodes,
-        "nodes": listed.nodes,
-        "gateway": cluster.gateway.display_name,
-        "project": cluster.project.name if cluster.project else None,
-        "tags": cluster.tags,
-        "endpoint": cluster.endpoint,
-        "created_at": cluster.created_at.isoformat(timespec="seconds"),
-        "id": str(cluster.pk),
+        "endpoint": f"{listed.endpoint_host}:6443" if listed.endpoint_host else "",
+        "created_at": listed.created_at.isoformat(timespec="seconds"),
+        "id": str(listed.id),
     }
+    return {column: row[column] for column in CLUSTER_COLUMNS}
 
 
 @require_GET

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from django_htmx.http import HttpResponseClientRedirect
 
 from clusters.actions.saved_views import ViewNameRefused, delete_view, save_view
-from clusters.listing import ListFilter, clusters_for, list_page
+from clusters.listing import ListFilter, clusters_for, count_of, list_page
 from clusters.listing_words import chips_of, columns_of
 from clusters.models import Cluster, ClusterQuerySet, SavedView
 from clusters.profiles.models import ClusterProfile
@@ -38,7 +38,7 @@ def cluster_list(request: HttpRequest) -> HttpResponse:
     context = {
         "filter": wanted,
         "page": list_page(clusters, wanted, at=request.GET.get("at", "")),
-        "count": wanted.apply(clusters).count(),
+        "count": count_of(clusters, wanted),
         "columns": columns_of(wanted),
         "chips": chips_of(wanted, choices),
         "saved_views": SavedView.objects.filter(user=user, tenant_id=user.own_tenant_id),

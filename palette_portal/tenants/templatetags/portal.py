@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import lucide
 from django import template
+from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
@@ -24,10 +25,11 @@ def icon(name: str, size: int = 16, css: str = "") -> SafeString:
     return mark_safe(lucide._render_icon(str(name), size, **attributes))
 
 
-@register.inclusion_tag("_components/state.html")
-def state(word: str, kind: str = "thing") -> dict[str, Any]:
+@register.simple_tag
+@lru_cache(maxsize=256)
+def state(word: str, kind: str = "thing") -> SafeString:
     """The pill of a state; kind "step" or "operation" for the engine's words."""
-    return {"word": word, "look": look_of(str(word), kind)}
+    return render_to_string("_components/state.html", {"word": word, "look": look_of(str(word), kind)})
 
 
 @register.simple_tag
