@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import uvicorn
 from axe_playwright_python.sync_playwright import Axe
+from django.core.signals import request_finished, request_started
 from django.db import connection
 from playwright.sync_api import ConsoleMessage, Page
 from pytest_django import DjangoDbBlocker
@@ -56,10 +57,50 @@ def _server(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterat
         )
 
 
+class Requests:
+    """How many requests Django is answering at the moment."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.count = 0
+
+    def started(self, **_signal: object) -> None:
+        with self.lock:
+            self.count += 1
+
+    def finished(self, **_signal: object) -> None:
+        with self.lock:
+            self.count -= 1
+
+    def wait_until_done(self, seconds: float = 10) -> None:
+        deadline = time.monotonic() + seconds
+        while self.count > 0 and time.monotonic() < deadline:
+            time.sleep(0.02)
+
+
 @pytest.fixture
-def portal(_server: Server, transactional_db: None) -> str:
-    """The address of the running portal; it sees what the test writes to the database."""
-    return _server.url
+def _requests() -> Iterator[Requests]:
+    requests = Requests()
+    request_started.connect(requests.started)
+    request_finished.connect(requests.finished)
+    yield requests
+    request_started.disconnect(requests.started)
+    request_finished.disconnect(requests.finished)
+
+
+@pytest.fixture
+def portal(
+    _server: Server, transactional_db: None, _requests: Requests, request: pytest.FixtureRequest
+) -> Iterator[str]:
+    """The address of the running portal; it sees what the test writes to the database.
+
+    What a page still asks for when the test ends is answered before the database is emptied.
+    """
+    yield _server.url
+    page = request.node.funcargs.get("page")
+    if page is not None and not page.is_closed():
+        page.goto("about:blank")
+    _requests.wait_until_done()
 
 
 @pytest.fixture(autouse=True)
