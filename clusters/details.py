@@ -54,7 +54,7 @@ def overview_context(cluster: Cluster, *, rights: Rights) -> dict[str, Any]:
     machines = list(machines_of(cluster))
     return {
         **head,
-        **summary_context(cluster),
+        **summary_context(cluster, rights),
         **condition_context(cluster, head["progress"], machines),
         **leftovers_context(cluster, rights),
         "machines": machines,
@@ -71,7 +71,7 @@ def condition_context(
     return {"cluster": cluster, "conditions": conditions, "packs": packs}
 
 
-def summary_context(cluster: Cluster) -> dict[str, Any]:
+def summary_context(cluster: Cluster, rights: Rights) -> dict[str, Any]:
     pools = list(cluster.machine_pools.select_related("ip_pool").prefetch_related("placements"))
     return {
         "cluster": cluster,
@@ -79,6 +79,7 @@ def summary_context(cluster: Cluster) -> dict[str, Any]:
         "placements": [placement for pool in pools for placement in pool.placements.all()],
         "certificates_expire_at": _certificates_expire_at(cluster),
         "newer_version": newer_version_of(cluster),
+        "update_reason": rights.change or why_not(check_changeable, cluster),
     }
 
 

@@ -104,7 +104,7 @@ class _Page:
         cluster = self._cluster()
         head = head_context(cluster)
         messages = [self._state(head)]
-        step = Step.objects.of(cluster.subject).filter(pk=step_id).first()
+        step = _shown_step(head["progress"], step_id)
         if self.tab == "overview" and step is not None:
             context = {"cluster": cluster, "shown": ShownStep(step), "retry_denied": self.rights.change}
             messages.append(_patch("clusters/_step.html", context))
@@ -121,7 +121,7 @@ class _Page:
         context = {**condition_context(cluster, progress, machines), "machines": machines}
         parts = ("_conditions", "_packs", "_node_list")
         return [
-            _summary(cluster),
+            _patch("clusters/_summary.html", summary_context(cluster, self.rights)),
             *(_patch(f"clusters/{part}.html", context) for part in parts),
             _patch("clusters/_leftovers.html", leftovers_context(cluster, self.rights)),
         ]
@@ -142,15 +142,17 @@ class _Page:
         ).get(pk=self.cluster_id)
 
 
+def _shown_step(progress: Progress | None, step_id: UUID) -> Step | None:
+    """One that an operation before the latest still does is not on the page."""
+    steps = progress.steps if progress else ()
+    return next((shown.step for shown in steps if shown.step.pk == step_id), None)
+
+
 def _is_hex_id(text: str) -> bool:
     try:
         return UUID(text).hex == text
     except ValueError:
         return False
-
-
-def _summary(cluster: Cluster) -> Message:
-    return _patch("clusters/_summary.html", summary_context(cluster))
 
 
 def _patch(template: str, context: Mapping[str, object]) -> Message:

@@ -5,7 +5,7 @@ from typing import Any
 from clusters.actions.kubeconfig import reason_against_kubeconfig
 from clusters.leaving import leaving_context
 from clusters.models import Cluster, ClusterPurpose
-from clusters.states import ClusterState
+from clusters.states import ClusterState, check_changeable, why_not
 from clusters.views.loading import Rights
 from gateways.states import (
     check_deletable,
@@ -25,7 +25,8 @@ def actions_context(cluster: Cluster, rights: Rights) -> dict[str, Any]:
     }
     if cluster.purpose == ClusterPurpose.GATEWAY:
         return context | _gateway_reasons(cluster, rights)
-    return context | leaving_context(cluster, rights)
+    update = {"update_reason": rights.change or why_not(check_changeable, cluster)}
+    return context | update | leaving_context(cluster, rights)
 
 
 def _gateway_reasons(cluster: Cluster, rights: Rights) -> dict[str, str]:

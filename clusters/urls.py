@@ -4,6 +4,7 @@ from clusters.views import clusters as views
 from clusters.views import deploy, deploy_review, exports, leaving, lists, nodes, pool_pages
 from clusters.views.events import cluster_events
 from clusters.views.kubeconfig import kubeconfig_download
+from clusters.views.update import cluster_update
 
 app_name = "clusters"
 urlpatterns = [
@@ -31,6 +32,7 @@ urlpatterns = [
     path("<uuid:cluster_id>/abort/", leaving.cluster_abort, name="abort"),
     path("<uuid:cluster_id>/force-delete/", leaving.cluster_force_delete, name="force-delete"),
     path("<uuid:cluster_id>/leftovers/", leaving.leftovers_check, name="leftovers-check"),
+    path("<uuid:cluster_id>/update/", cluster_update, name="update"),
     path("<uuid:cluster_id>/pools/add/", pool_pages.pool_add, name="pool-add"),
     path("<uuid:cluster_id>/pools/<uuid:pool_id>/edit/", pool_pages.pool_edit, name="pool-edit"),
     path("<uuid:cluster_id>/pools/<uuid:pool_id>/resize/", nodes.pool_resize, name="pool-resize"),

@@ -1,0 +1,109 @@
+"""Update a running cluster to another profile version or other values: what changes first, then Confirm."""
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.cache import patch_vary_headers
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from clusters.actions.updates import Update, plan_update, update_cluster
+from clusters.day_two.updating import update_form, update_request, versions_for
+from clusters.deploy.forms.parameters import RESET, ParametersForm
+from clusters.models import Cluster
+from clusters.profiles.models import ProfileVersion
+from clusters.states import check_changeable
+from clusters.views.dialogs import go_to, page_of
+from clusters.views.loading import get_cluster_for_change
+from palette_portal.http import Conflict, is_partial
+from palette_portal.tenants.requests import signed_in
+
+CONFIRM = "confirm"
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def cluster_update(request: HttpRequest, cluster_id: UUID) -> HttpResponse:
+    cluster = get_cluster_for_change(request, cluster_id)
+    check_changeable(cluster)
+    version = _version(request, cluster)
+    data = request.POST if request.method == "POST" else None
+    form = update_form(cluster, version, data)
+    if data is None or data.get("then", "").startswith(RESET):
+        return _show(request, cluster, version, form)
+    if "check" in request.GET:
+        return _checked(request, form)
+    if not form.is_valid():
+        return _show(request, cluster, version, form, status=422)
+    try:
+        return _update(request, cluster, version, form)
+    except Conflict as conflict:
+        return _show(request, cluster, version, form, refused=conflict.reason, status=409)
+
+
+def _version(request: HttpRequest, cluster: Cluster) -> ProfileVersion:
+    """The one asked for; else the newest. Raise Conflict for a cluster without a profile."""
+    offered = list(versions_for(cluster))
+    if not offered:
+        raise Conflict("The cluster was made without a profile, so there is nothing to update it to.")
+    wanted = request.POST.get("version") or request.GET.get("version")
+    return next((version for version in offered if str(version.pk) == wanted), offered[0])
+
+
+def _checked(request: HttpRequest, form: ParametersForm) -> HttpResponse:
+    """One pack's values, or one variable, while the page is being filled in."""
+    form.is_valid()
+    wanted = request.GET["check"]
+    if editor := form.editor_named(wanted):
+        return render(request, "clusters/_deploy_feedback.html", {"editor": editor})
+    field = form.field_named(wanted)
+    return HttpResponse(field.as_field_group() if field else "", status=200 if field else 404)
+
+
+def _update(
+    request: HttpRequest, cluster: Cluster, version: ProfileVersion, form: ParametersForm
+) -> HttpResponse:
+    wanted = update_request(form, version)
+    update = plan_update(cluster, wanted)
+    if update.is_empty:
+        raise Conflict(f"Nothing of {cluster} is different.")
+    if request.POST.get("then") != CONFIRM:
+        return _show(request, cluster, version, form, update=update)
+    update_cluster(cluster=cluster, request=wanted, by=signed_in(request))
+    messages.info(request, f"{cluster} is being updated to {version}.")
+    return go_to(request, page_of(cluster))
+
+
+def _show(
+    request: HttpRequest,
+    cluster: Cluster,
+    version: ProfileVersion,
+    form: ParametersForm,
+    *,
+    update: Update | None = None,
+    refused: str = "",
+    status: int = 200,
+) -> HttpResponse:
+    context = {
+        "cluster": cluster,
+        "version": version,
+        "versions": list(versions_for(cluster)),
+        "form": form,
+        "update": update,
+        "refused": refused,
+        "action": request.path,
+        "crumbs": [
+            ("Clusters", reverse("clusters:list")),
+            (cluster.name, page_of(cluster)),
+            ("Update", ""),
+        ],
+    }
+    template = "clusters/_update_form.html" if is_partial(request) else "clusters/update_page.html"
+    response = render(request, template, context, status=status)
+    patch_vary_headers(response, ["HX-Request"])
+    return response
