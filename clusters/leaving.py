@@ -34,7 +34,9 @@ def leaving_context(cluster: Cluster, rights: Rights) -> dict[str, Any]:
 def leftovers_context(cluster: Cluster, rights: Rights) -> dict[str, Any]:
     """Volumes stay by intention; of the rest one wants to see that it is gone."""
     rows = list(cluster.leftovers.all()) if cluster.state in _LEAVING else []
-    others = [row for row in rows if row.kind != LeftoverKind.VOLUME]
+    others = sorted(
+        (row for row in rows if row.kind != LeftoverKind.VOLUME), key=lambda row: _ORDER.index(row.kind)
+    )
     return {
         "cluster": cluster,
         "leftovers": others,
@@ -45,6 +47,8 @@ def leftovers_context(cluster: Cluster, rights: Rights) -> dict[str, Any]:
     }
 
 
+# Machines first: the rest goes with them.
+_ORDER = list(LeftoverKind.values)
 _LEAVING = (ClusterState.DELETING, ClusterState.DELETED)
 _NO_ACCOUNT = "The cloud account was deleted: vCenter cannot be asked any more."
 

@@ -37,7 +37,7 @@ from palette_portal.vsphere.tasks import cancel_task, find_recent_clone, read_ta
 
 LOOK_AGAIN_SECONDS = 1
 # Between the two looks that must both find nothing: a host or a datastore may be away for a moment.
-GONE_AGAIN_SECONDS = 2
+GONE_AGAIN_SECONDS = 1
 CLONE_FUNCTION = "clusters.steps.machines.ensure_machine_cloned"
 POWERING_OFF = "vCenter is powering the virtual machine off."
 DETACHING = "vCenter is detaching disks that are not the machine's own. Their files stay."
@@ -206,8 +206,12 @@ def was_begun(work: Work, machine: Machine) -> bool:
 
     No such step begins any more: the operation that had it is cancelled.
     """
+    return _clones(work, machine).exists()
+
+
+def _clones(work: Work, machine: Machine) -> StepQuerySet:
     clones = Step.objects.of(work.context.subject).filter(function=CLONE_FUNCTION)
-    return clones.filter(arguments__machine=str(machine.id), first_started_at__isnull=False).exists()
+    return clones.filter(arguments__machine=str(machine.id), first_started_at__isnull=False)
 
 
 def _earlier_steps(work: Work) -> StepQuerySet:
@@ -237,6 +241,9 @@ def _is_over(work: Work, task_moid: str) -> bool:
 
 
 def _lost_clone(work: Work) -> str | None:
+    """None as well when every clone that was begun came to its end: then none is under way."""
+    if not _clones(work, work.machine).exclude(state=StepState.DONE).exists():
+        return None
     cluster = work.cluster
     try:
         template = find_template(

@@ -1,6 +1,5 @@
 """Delete, Abort and Force Delete of a cluster: a dialog in the page, a page of its own without JavaScript."""
 
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -8,11 +7,8 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
-from django.utils.cache import patch_vary_headers
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
-from django_htmx.http import HttpResponseClientRedirect
 
 from clusters.actions.leaving import (
     LoginDoesNotWork,
@@ -26,6 +22,7 @@ from clusters.leaving import leftovers_context
 from clusters.menus import actions_context
 from clusters.models import Cluster, ClusterPurpose
 from clusters.states import check_abortable, check_cluster_deletable
+from clusters.views.dialogs import Dialog, go_to, page_of, show_dialog
 from clusters.views.loading import get_cluster_or_404, rights_of
 from ippools.models import IPAddressClaim
 from palette_portal.http import Conflict, is_partial
@@ -34,17 +31,6 @@ from palette_portal.tenants.requests import signed_in
 from palette_portal.vsphere.errors import VSphereError
 
 GATEWAY = "This cluster is the body of a gateway: delete or reset the gateway."
-
-
-@dataclass(frozen=True)
-class Dialog:
-    """What a dialog says; `body` is the template between its title and its button."""
-
-    title: str
-    button: str
-    body: str
-    tone: str = "danger"
-    busy: str = ""
 
 
 @never_cache
@@ -57,16 +43,18 @@ def cluster_delete(request: HttpRequest, cluster_id: UUID) -> HttpResponse:
     try:
         check_cluster_deletable(cluster)
         if request.method != "POST":
-            return _show(request, cluster, dialog, **_asked(cluster))
+            return show_dialog(request, cluster, dialog, **_asked(cluster))
         if not _is_name_typed(request, cluster):
-            return _show(request, cluster, dialog, status=422, **_asked(cluster, typed_wrong=True))
+            return show_dialog(request, cluster, dialog, status=422, **_asked(cluster, typed_wrong=True))
         delete_cluster(cluster=cluster, by=signed_in(request))
     except LoginDoesNotWork as refused:
-        return _show(request, cluster, dialog, status=409, refused=refused.reason, account=refused.account)
+        return show_dialog(
+            request, cluster, dialog, status=409, refused=refused.reason, account=refused.account
+        )
     except Conflict as conflict:
-        return _show(request, cluster, dialog, status=409, refused=conflict.reason)
+        return show_dialog(request, cluster, dialog, status=409, refused=conflict.reason)
     messages.info(request, f"{cluster} is being deleted.")
-    return _to_cluster(request, cluster)
+    return go_to(request, page_of(cluster))
 
 
 @never_cache
@@ -78,12 +66,12 @@ def cluster_abort(request: HttpRequest, cluster_id: UUID) -> HttpResponse:
     try:
         check_abortable(cluster)
         if request.method != "POST":
-            return _show(request, cluster, dialog, **_removed(cluster))
+            return show_dialog(request, cluster, dialog, **_removed(cluster))
         abort_cluster(cluster=cluster, by=signed_in(request))
     except Conflict as conflict:
-        return _show(request, cluster, dialog, status=409, refused=conflict.reason)
+        return show_dialog(request, cluster, dialog, status=409, refused=conflict.reason)
     messages.info(request, f"The provisioning of {cluster} is being taken back.")
-    return _to_cluster(request, cluster)
+    return go_to(request, page_of(cluster))
 
 
 @never_cache
@@ -95,24 +83,24 @@ def cluster_force_delete(request: HttpRequest, cluster_id: UUID) -> HttpResponse
     try:
         check_force_deletable(cluster)
         if request.method != "POST":
-            return _show(request, cluster, dialog, **_asked(cluster))
+            return show_dialog(request, cluster, dialog, **_asked(cluster))
         if not _is_name_typed(request, cluster):
-            return _show(request, cluster, dialog, status=422, **_asked(cluster, typed_wrong=True))
+            return show_dialog(request, cluster, dialog, status=422, **_asked(cluster, typed_wrong=True))
         force_delete_cluster(cluster=cluster, by=signed_in(request))
     except Conflict as conflict:
-        return _show(request, cluster, dialog, status=409, refused=conflict.reason)
+        return show_dialog(request, cluster, dialog, status=409, refused=conflict.reason)
     messages.warning(request, f"{cluster} is tried once more, then the portal gives up what is left.")
-    return _to_cluster(request, cluster)
+    return go_to(request, page_of(cluster))
 
 
 @never_cache
 @require_safe
 @login_required
 def cluster_actions(request: HttpRequest, cluster_id: UUID) -> HttpResponse:
-    """The head's buttons and menu, asked for when the time to force has come."""
+    """The head's buttons and menu, asked for when the time to force has come; an open menu stays open."""
     cluster = get_cluster_or_404(request, cluster_id)
     context = actions_context(cluster, rights_of(signed_in(request), cluster))
-    return render(request, "clusters/_cluster_actions.html", context)
+    return render(request, "clusters/_cluster_actions.html", {**context, "oob": True})
 
 
 @require_POST
@@ -158,22 +146,3 @@ def _removed(cluster: Cluster) -> dict[str, Any]:
 
 def _is_name_typed(request: HttpRequest, cluster: Cluster) -> bool:
     return request.POST.get("name", "").strip() == cluster.name
-
-
-def _show(
-    request: HttpRequest, cluster: Cluster, dialog: Dialog, *, status: int = 200, **context: Any
-) -> HttpResponse:
-    crumbs = [("Clusters", reverse("clusters:list")), (cluster.name, _url(cluster))]
-    shown = {"cluster": cluster, "dialog": dialog, "dialog_action": request.path, "crumbs": crumbs, **context}
-    template = "clusters/_leaving_dialog.html" if is_partial(request) else "clusters/leaving_page.html"
-    response = render(request, template, shown, status=status)
-    patch_vary_headers(response, ["HX-Request"])
-    return response
-
-
-def _url(cluster: Cluster) -> str:
-    return reverse("clusters:detail", kwargs={"cluster_id": cluster.pk})
-
-
-def _to_cluster(request: HttpRequest, cluster: Cluster) -> HttpResponse:
-    return HttpResponseClientRedirect(_url(cluster)) if is_partial(request) else redirect(_url(cluster))

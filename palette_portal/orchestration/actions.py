@@ -119,8 +119,8 @@ def release_operation(operation: Operation) -> bool:
     if not queued.update(state=OperationState.RUNNING, reason="", started_at=Now()):
         return False
     operation.refresh_from_db()
+    announce_subject(operation.subject)  # first: a page knows the steps before it hears that one has begun
     begin_ready_steps(operation)
-    announce_subject(operation.subject)
     record_event(
         subject=operation.subject,
         severity=Severity.INFO,

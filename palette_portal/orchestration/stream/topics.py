@@ -117,7 +117,8 @@ class Topic:
         if not self.subscription.wants(change):
             return
         same_part = (change.subject_kind, change.subject_id, change.step_id)
-        before = self._pending.pop(same_part, None)
+        # In its first place: a page learns of steps with their cluster before it hears of one of them.
+        before = self._pending.get(same_part)
         if before and change.event_number is None and before.event_number:
             change = before
         self._pending[same_part] = change
