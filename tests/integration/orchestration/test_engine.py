@@ -321,14 +321,15 @@ def test_steps_due_longest_come_first():
 
 
 def test_of_steps_due_together_the_first_of_the_plan_goes_first():
-    operation = start(spec("a"), spec("b"), spec("c"))
-    for milliseconds, key in enumerate(["c", "b", "a"]):
+    operation = start(spec("a"), spec("b"), spec("c"), spec("whole"))
+    operation.steps.exclude(key="whole").update(group="machine-1")
+    for milliseconds, key in enumerate(["c", "b", "a", "whole"]):
         due_at = datetime(2026, 1, 1, 12, 0, 0, 1000 * milliseconds, tzinfo=UTC)
         operation.steps.filter(key=key).update(due_at=due_at)
 
     run_due_steps()
 
-    assert called() == ["a", "b", "c"]
+    assert called() == ["whole", "a", "b", "c"]
 
 
 def test_events_of_a_write_are_numbered_with_the_outcome():
