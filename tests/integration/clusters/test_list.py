@@ -11,6 +11,7 @@ from django.urls import reverse
 from clusters.models import Cluster
 from clusters.states import MachineState
 from palette_portal.tenants.models import User
+from palette_portal.tenants.roles import Role
 from tests.factories import (
     amelia,
     bao,
@@ -20,6 +21,7 @@ from tests.factories import (
     make_machine,
     make_machine_pool,
     make_project,
+    make_user,
 )
 from tests.integration.clusters.listed import copies_of, deleted, make_profile
 
@@ -269,6 +271,26 @@ def test_tags_are_suggested_from_what_the_person_sees(client: Client, shop: Clus
 def test_list_by_post_is_refused(client: Client, admin: User) -> None:
     assert client.post(reverse("clusters:list")).status_code == 405
     assert client.post(reverse("clusters:tags")).status_code == 405
+
+
+def test_deploying_is_offered_only_to_those_who_may(client: Client, shop: Cluster) -> None:
+    def offered() -> bool:
+        return 'id="deploy-cluster"' in client.get(reverse("clusters:list")).content.decode()
+
+    assert offered()
+    client.force_login(make_user("vera", Role.PROJECT_VIEWER, project=make_project()))
+    assert not offered()
+
+
+def test_more_clusters_than_anybody_counts_are_not_counted(
+    client: Client, shop: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "1 cluster<" in client.get(reverse("clusters:list")).content.decode()
+    copies_of(shop, 6)
+    assert "7 clusters<" in client.get(reverse("clusters:list")).content.decode()
+    monkeypatch.setattr("clusters.listing.COUNTED_UP_TO", 5)
+
+    assert "More than 5 clusters" in client.get(reverse("clusters:list")).content.decode()
 
 
 @pytest.mark.parametrize("query", ["", "q=s", "state=Running", "sort=gateway", "tag=blue"])
