@@ -8,7 +8,13 @@ from django.db.models import F
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
 
-from palette_portal.orchestration.actions import add_steps, begin_ready_steps, end_if_done, lock_reference
+from palette_portal.orchestration.actions import (
+    add_steps,
+    announce_subject,
+    begin_ready_steps,
+    end_if_done,
+    lock_reference,
+)
 from palette_portal.orchestration.changes import Change, announce
 from palette_portal.orchestration.claims import Claim
 from palette_portal.orchestration.doorbell import tell_dispatcher
@@ -124,6 +130,8 @@ def _go_on(operation: Operation, outcome: Done) -> None:
     if outcome.add_steps:
         check_graph(outcome.add_steps, known_keys=set(operation.steps.values_list("key", flat=True)))
         add_steps(operation, outcome.add_steps)
+        # Pages draw them first, and then what becomes of each.
+        announce_subject(operation.subject)
     begin_ready_steps(operation)
     end_if_done(operation)
 
