@@ -14,6 +14,7 @@ class OperationKind(models.TextChoices):
     RESET = "reset", "Reset"
     DELETE = "delete", "Delete"
     FORCE_DELETE = "force-delete", "Force delete"
+    CLEAN_UP = "clean-up", "Clean up"
     CHECK = "check", "Check"
 
 
