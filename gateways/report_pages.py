@@ -63,9 +63,11 @@ class Section:
 
     @property
     def counts(self) -> str:
-        """ "1 failed, 3 passed"."""
+        """As in "1 failed, 3 passed"."""
         found = Counter(shown.line.level for shown in self.lines)
-        words = {"failed": "failed", "warning": "to look at", "passed": "passed"}
+        words = {"failed": "failed", "warning": "warning", "passed": "passed"}
+        if found["warning"] > 1:
+            words["warning"] = "warnings"
         return ", ".join(f"{found[level]} {words[level]}" for level in reversed(LEVELS) if found[level])
 
 

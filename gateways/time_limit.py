@@ -29,12 +29,13 @@ def within(seconds: float, ask: Callable[[], Result]) -> Result | None:
     if not _places.acquire(blocking=False):
         raise TooManyAtOnce
     try:
-        return _answer_of(ask, seconds)
+        return within_alone(seconds, ask)
     finally:
         _places.release()
 
 
-def _answer_of(ask: Callable[[], Result], seconds: float) -> Result | None:
+def within_alone(seconds: float, ask: Callable[[], Result]) -> Result | None:
+    """The same without a place: for a worker, or for whoever holds one already."""
     answers: Queue[tuple[Result | None, Exception | None]] = Queue()
 
     def run() -> None:

@@ -67,7 +67,8 @@ def _level(missing: frozenset[str], must: frozenset[str]) -> Level:
 def _sentence(table: Table, kind: str, missing: frozenset[str], must: frozenset[str]) -> str:
     role = table.kinds[kind].role
     if not missing:
-        return f"All privileges of the {ROLE_TITLES[role]} are there."
+        whole = f"All privileges of the {ROLE_TITLES[role]} are there."
+        return "The account may read it." if role == READ_ONLY else whole
     if not must:
         return f"{are(len(missing), 'recommended privilege')} missing: {_named(table, missing)}."
     others = f" {are(len(missing - must), 'recommended one')} missing too." if missing - must else ""

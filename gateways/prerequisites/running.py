@@ -22,7 +22,7 @@ from gateways.prerequisites.scope import EMPTY, Scope
 from gateways.prerequisites.table import table_for
 from gateways.prerequisites.words import listed
 from gateways.prerequisites.zones import zone_lines
-from gateways.time_limit import TooManyAtOnce, within
+from gateways.time_limit import within_alone
 from gateways.vcenter_checks import skew_warning
 from palette_portal.vsphere.endpoint import parse_server
 from palette_portal.vsphere.errors import VSphereError
@@ -152,10 +152,7 @@ def _resolve(host: str) -> list[str]:
             return []
         return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
-    try:
-        return within(RESOLVE_SECONDS, ask) or []
-    except TooManyAtOnce:
-        return []
+    return within_alone(RESOLVE_SECONDS, ask) or []
 
 
 def _is_address(host: str) -> bool:
