@@ -37,7 +37,7 @@ chaos: ## Kill processes at random for some minutes: SECONDS=300
 	@scripts/setup dev
 	@CHAOS_SECONDS=$(or $(SECONDS),300) $(bin)/pytest -q tests/chaos
 
-bench: ## Measure: all, or ONLY=provision|stream|resume|claims
+bench: ## Measure: all, or ONLY=provision|stream|resume|claims|lists|...
 	@scripts/setup dev
 	@$(bin)/python -m tests.benchmarks $(ONLY)
 

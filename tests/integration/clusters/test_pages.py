@@ -6,7 +6,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from clusters.event_log import EventFilter, events_after
-from clusters.models import Cluster
+from clusters.models import Cluster, ClusterLayer, PoolRole
 from palette_portal.orchestration.actions import record_event, start_operation
 from palette_portal.orchestration.events import archive_old_events
 from palette_portal.orchestration.models import Operation, OperationKind, Severity, StepState
@@ -19,10 +19,12 @@ from tests.factories import (
     carla,
     make_cluster,
     make_gateway,
+    make_machine,
     make_machine_pool,
     make_project,
     make_user,
 )
+from tests.integration.clusters.listed import make_profile
 
 pytestmark = pytest.mark.django_db
 
@@ -240,3 +242,72 @@ def test_retry_by_support_is_denied(client: Client, cluster: Cluster, operation:
 
 def test_retry_of_a_step_of_another_cluster_is_not_found(client: Client, cluster: Cluster) -> None:
     assert client.post(f"/clusters/{cluster.pk}/steps/{uuid4()}/retry/").status_code == 404
+
+
+@pytest.mark.parametrize("tab", ["", "nodes/", "events/", "settings/"])
+def test_tabs_need_the_same_queries_for_more_nodes_pools_and_packs(
+    client: Client, admin: User, tab: str, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    cluster = make_cluster(project=make_project(), state="Running", profile_version=make_profile("starter"))
+    make_machine(make_machine_pool(cluster))
+    ClusterLayer.objects.create(cluster=cluster, kind="os", pack="ubuntu", pack_version="1", position=0)
+    address = f"/clusters/{cluster.pk}/{tab}"
+    client.get(address)
+    with django_assert_num_queries(20, exact=False) as few:
+        client.get(address)
+    for number in range(1, 4):
+        pool = make_machine_pool(cluster, name=f"workers-{number}", role=PoolRole.WORKER)
+        for index in (1, 2):
+            make_machine(pool, index=index, name=f"worker-{number}-{index}")
+        ClusterLayer.objects.create(
+            cluster=cluster, kind="add-on", pack=f"pack-{number}", pack_version="1", position=number
+        )
+
+    with django_assert_num_queries(len(few)):
+        assert client.get(address).status_code == 200
+
+
+def test_overview_tells_of_a_newer_published_version(client: Client, admin: User) -> None:
+    cluster = make_cluster(project=make_project(), profile_version=make_profile("starter", "1.9.0"))
+    make_profile("starter", "1.11.0", published=False)
+    make_profile("other", "2.0.0")
+    address = f"/clusters/{cluster.pk}/"
+    assert "is published" not in client.get(address).content.decode()
+
+    make_profile("starter", "1.10.0")
+
+    assert "Version 1.10.0 of starter is published" in client.get(address).content.decode()
+
+
+def test_nodes_are_listed_by_pool_with_a_way_to_their_console(client: Client, admin: User) -> None:
+    cluster = make_cluster(project=make_project())
+    pool = make_machine_pool(cluster)
+    machine = make_machine(
+        pool, moid="vm-42", ip_address="10.9.0.7", host_name="esx-3", drift="It has 3 CPU."
+    )
+    make_machine(pool, index=2, name="gone", state="Deleted")
+    pool.placements.update(zone="az-west")
+
+    page = client.get(f"/clusters/{cluster.pk}/nodes/").content.decode()
+
+    for text in (
+        machine.name,
+        "az-west",
+        "esx-3",
+        "ssh spectro@10.9.0.7",
+        "vmrc://vcenter.acme.test/?moid=vm-42",
+    ):
+        assert text in page
+    assert "It has 3 CPU." in page
+    assert "gone" not in page
+
+
+def test_cluster_that_is_deleted_still_has_its_pages(client: Client, admin: User) -> None:
+    cluster = make_cluster(project=make_project())
+    make_machine(make_machine_pool(cluster), moid="vm-42")
+    Cluster.objects.update(state="Deleted", deleted_at=Now(), cloud_account=None)
+
+    for tab in ("", "nodes/", "events/", "settings/"):
+        page = client.get(f"/clusters/{cluster.pk}/{tab}")
+        assert page.status_code == 200
+        assert 'id="kubeconfig"' not in page.content.decode()
