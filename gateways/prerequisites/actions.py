@@ -115,7 +115,9 @@ def note_stage(report: PrerequisiteReport, stage: int, content: Mapping[str, Any
 
 
 def _forget_old(report: PrerequisiteReport) -> None:
+    """Those about deployments do not displace those about the account in general."""
     others = PrerequisiteReport.objects.filter(cloud_account=report.cloud_account, gateway=report.gateway)
+    others = others.exclude(deployment="") if report.deployment else others.filter(deployment="")
     kept = others.values_list("pk", flat=True)[:KEPT]
     shared = PrerequisiteReport.objects.shared().values("pk")
     others.exclude(pk__in=list(kept)).exclude(pk__in=shared).delete()

@@ -37,7 +37,7 @@ class Guide:
     warning: str
     needs: tuple[Need, ...]
     roles: tuple[GuideRole, ...]
-    read_only: tuple[str, ...]
+    read_only: GuideRole
 
 
 def guide(table: Table) -> Guide:
@@ -46,7 +46,7 @@ def guide(table: Table) -> Guide:
         warning=END_OF_SUPPORT.get(table.version, ""),
         needs=tuple(_needs()),
         roles=tuple(_role(table, role) for role in (ROOT, SPECTRO)),
-        read_only=tuple(kind.title for kind in table.kinds.values() if kind.role == READ_ONLY),
+        read_only=_read_only(table),
     )
 
 
@@ -64,6 +64,15 @@ def _role(table: Table, role: str) -> GuideRole:
         ),
         groups=tuple((group, tuple(members)) for group, members in grouped),
         count=len(privileges),
+    )
+
+
+def _read_only(table: Table) -> GuideRole:
+    """vCenter has this role; the other two contain it."""
+    needing = [kind.title for kind in table.kinds.values() if kind.key in table.read_only_must_on]
+    ids = tuple(Privilege(one, "System", one, frozenset(), frozenset()) for one in sorted(table.read_only))
+    return GuideRole(
+        READ_ONLY, ROLE_TITLES[READ_ONLY], ROLE_NAMES[READ_ONLY], tuple(needing), (("System", ids),), len(ids)
     )
 
 
