@@ -59,6 +59,7 @@ def start_check(
         tenant_id=subject.tenant_id, scope=scope.as_json(), requested_by=by, **same
     )
     start_operation(kind=OperationKind.CHECK, subject=report.subject, steps=[CHECKED], by=by)
+    announce_report(report)
     _forget_old(report)
     _audit(report, "check-prerequisites", by)
     return report
@@ -105,6 +106,13 @@ def find_shared(token: str) -> PrerequisiteReport | None:
         return None
     shared = PrerequisiteReport.objects.shared().select_related("cloud_account", "gateway")
     return shared.filter(pk=report_id, share_key=key, finished_at__isnull=False).first()
+
+
+def announce_report(report: PrerequisiteReport) -> None:
+    """Its own page, and the account's, which names the latest one."""
+    announce_subject(report.subject)
+    if report.cloud_account:
+        announce_subject(report.cloud_account.subject)
 
 
 def note_stage(report: PrerequisiteReport, stage: int, content: Mapping[str, Any]) -> None:

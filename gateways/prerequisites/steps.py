@@ -6,11 +6,10 @@ from django.utils import timezone
 
 from gateways.drafts import VCENTER, credentials_of, get_draft, is_complete
 from gateways.models import CloudAccount, PrerequisiteReport
-from gateways.prerequisites.actions import note_stage
+from gateways.prerequisites.actions import announce_report, note_stage
 from gateways.prerequisites.report import Line, Report
 from gateways.prerequisites.running import run_checks
 from gateways.prerequisites.scope import Scope
-from palette_portal.orchestration.actions import announce_subject
 from palette_portal.orchestration.outcomes import Done, Outcome
 from palette_portal.orchestration.steps import StepContext
 from palette_portal.vsphere.session import Credentials
@@ -29,7 +28,7 @@ def ensure_prerequisites_checked(context: StepContext) -> Outcome:
         PrerequisiteReport.objects.filter(pk=report.pk, finished_at=None).update(
             content=found.as_json(), level=found.level, finished_at=timezone.now()
         )
-        announce_subject(report.subject)
+        announce_report(report)
 
     return Done(f"{len(found.failed)} failed, {len(found.warnings)} warnings.", write=write)
 

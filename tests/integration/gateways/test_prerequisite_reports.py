@@ -6,6 +6,7 @@ import pytest
 from django.db import IntegrityError
 from django.utils import timezone
 
+from gateways.account_live import AccountChannel
 from gateways.models import PrerequisiteReport
 from gateways.prerequisites.actions import start_check
 from gateways.prerequisites.scope import Place, Scope, WantedMachine
@@ -146,3 +147,30 @@ def report_steps(report):
     from palette_portal.orchestration.models import Step
 
     return Step.objects.of(report.subject)
+
+
+def test_page_of_the_account_hears_of_its_report(unreachable):
+    user = amelia()
+    subscription = AccountChannel().open(user, {}, {"only": str(unreachable.pk)})
+
+    report = start_check(account=unreachable, by=user)
+    (checking,) = subscription.changed(Change(unreachable.tenant_id, "cloud-account", unreachable.pk))
+    run_due_steps()
+    (done,) = subscription.changed(Change(unreachable.tenant_id, "cloud-account", unreachable.pk))
+
+    assert "Checking" in checking.html and str(report.pk) in checking.html
+    assert "Failed" in done.html
+
+
+def test_start_and_end_of_a_check_are_announced(unreachable, monkeypatch):
+    told = []
+    monkeypatch.setattr(
+        "gateways.prerequisites.actions.announce_subject", lambda subject: told.append(subject.kind)
+    )
+
+    start_check(account=unreachable, by=amelia())
+    begun = told.copy()
+    run_due_steps()
+
+    assert begun == ["prerequisite-report", "cloud-account"]
+    assert told[-2:] == ["prerequisite-report", "cloud-account"]
