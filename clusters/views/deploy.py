@@ -142,7 +142,8 @@ def placement_fields(request: HttpRequest, draft_id: UUID) -> HttpResponse:
     try:
         form = PlacementForm.chosen(visit.draft, account, request.GET)
     except VSphereError as error:
-        form = PlacementForm(draft=visit.draft, account=account, initial=request.GET.dict())
+        chosen = {"cloud_account": str(account.pk) if account else ""}
+        form = PlacementForm(draft=visit.draft, account=account, initial={**request.GET.dict(), **chosen})
         return visit.render_part(PLACEMENT_FIELDS, form=form, error=error, chosen=_chosen(request))
     return visit.render_part(PLACEMENT_FIELDS, form=form)
 
@@ -207,7 +208,7 @@ def _check(visit: Visit, form: WizardForm, then: str) -> HttpResponse:
     form.is_valid()
     wanted = visit.request.GET["check"]
     if isinstance(form, ParametersForm) and (editor := form.editor_named(wanted)):
-        return visit.render_part("clusters/_deploy_feedback.html", editor=editor)
+        return visit.render_part("clusters/_deploy_feedback.html", editor=editor, oob=True)
     return _checked_field(form, wanted)
 
 

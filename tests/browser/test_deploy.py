@@ -63,7 +63,7 @@ def shoot(page: Page, name: str, quiet: list[str], *, full: bool = True) -> None
 
 def press(page: Page, name: str) -> None:
     """When nothing is being asked any more: going on while it is makes browsers complain."""
-    page.wait_for_function("!document.querySelector('.htmx-request')")
+    expect(page.locator(".htmx-request")).to_have_count(0)
     page.locator(".wiz-foot").get_by_role("button", name=name, exact=True).click()
 
 
@@ -233,7 +233,7 @@ def test_yaml_problem_leads_to_its_line(
     check_accessible(page)
     shoot(page, "yaml-error", quiet)
     press(page, "Continue")
-    expect(page.locator("#pack-kubernetes")).to_contain_text("1 problem")
+    expect(page.locator("#pack-kubernetes.invalid")).to_contain_text("1 problem")
     page.get_by_role("button", name="Put back the profile's values").click()
     expect(page.locator("#pack-kubernetes")).to_contain_text("As in the profile")
     forget_refusals(quiet)

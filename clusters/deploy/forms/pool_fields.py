@@ -298,13 +298,22 @@ class WorkerPoolForm(NodePoolForm):
         return worker_pool(int(nodes), surge=int(surge)) if nodes.isdecimal() and surge.isdecimal() else None
 
     def values(self) -> dict[str, Any]:
+        """Numbers that do not count are kept for the day on which they do."""
         values = super().values()
-        if self.is_autoscaled:
-            values["size"] = values["minimum_size"]
-        else:
-            values |= {"minimum_size": None, "maximum_size": None, "size": int(values["size"])}
         surge, unavailable = self.moves
-        return {**values, "surge": int(surge), "unavailable": int(unavailable)}
+        return {
+            **values,
+            "size": values["minimum_size"] if self.is_autoscaled else values["size"],
+            "minimum_size": _number_or(values["minimum_size"], 1),
+            "maximum_size": _number_or(values["maximum_size"], 3),
+            "surge": int(surge),
+            "unavailable": int(unavailable),
+        }
+
+
+def _number_or(value: Any, default: int) -> int:
+    text = str(value)
+    return int(text) if text.isdecimal() and text.isascii() else default
 
 
 def _room(pool: IPPool) -> str:
