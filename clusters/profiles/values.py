@@ -3,8 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from yaml.nodes import MappingNode
-
 from clusters.profiles.packs import PackVersion
 from clusters.profiles.placeholders import ABSENT, UNKNOWN, Filled, NoSuchValue, fill, placeholders_in
 from clusters.profiles.schemas import schema_problems
@@ -85,10 +83,11 @@ def _defaults(pack_version: PackVersion) -> dict[str, Any]:
 
 def _fill(text: str, variables: Sequence[Variable], given: Mapping[str, str] | None) -> Filled:
     root = read(text)
-    if root is not None and not isinstance(root, MappingNode):
-        raise Unreadable(line_of(root), "Values are names with a colon and a value each.")
     filled = fill(root, _Lookup(variables, given), prefix=_SYSTEM_PREFIX)
-    filled.data = filled.data or {}
+    if filled.data is None:
+        filled.data = {}
+    if not isinstance(filled.data, dict):
+        raise Unreadable(line_of(root) if root else 1, "Values are names with a colon and a value each.")
     return filled
 
 

@@ -1,7 +1,7 @@
 """YAML that people typed: read without making objects of it, and with the line of everything in it."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -11,8 +11,8 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 LARGEST_TEXT = 64 * 1024
 _SHORT = 8 * 1024
+_DEEPEST = 50
 _TAG = "tag:yaml.org,2002:"
-_PLAIN_TAGS = {_TAG + name for name in ("str", "int", "float", "bool", "null", "map", "seq")}
 
 
 @dataclass(frozen=True, order=True)
@@ -58,14 +58,12 @@ def read(text: str, *, largest: int = LARGEST_TEXT) -> Node | None:
 
 def _read(text: str) -> Node | None:
     try:
-        _refuse_anchors(text)
+        _refuse_what_grows(text)
         node: Node | None = yaml.compose(text, Loader=_Loader)
     except yaml.YAMLError as error:
         raise Unreadable(*_told(error)) from None
-    except RecursionError:
-        raise Unreadable(1, "The text is nested too deeply.") from None
     if node is not None:
-        _check(node)
+        _refuse_double_keys(node)
     return node
 
 
@@ -104,26 +102,28 @@ def scalar_value(node: ScalarNode) -> object:
     return float(text) if kind == "float" else text
 
 
-def _refuse_anchors(text: str) -> None:
-    """An alias of an alias of an alias is a small text that becomes a huge document."""
+def _refuse_what_grows(text: str) -> None:
+    """An alias of an alias of an alias is a small text that becomes a huge document; depth is recursion."""
+    depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise Unreadable(_line_at(event.start_mark), "The text is nested too deeply.")
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise Unreadable(_line_at(event.start_mark), "Anchors and aliases (& and *) are not taken here.")
+        if getattr(event, "tag", None):
+            raise Unreadable(_line_at(event.start_mark), "Tags (! and a name) are not taken here.")
 
 
-def _check(root: Node) -> None:
-    for node, line in lines_of(root):
-        if node.tag not in _PLAIN_TAGS:
-            raise Unreadable(line, "Tags (! and a name) are not taken here.")
+def _refuse_double_keys(root: Node) -> None:
+    for node, _ in lines_of(root):
         if isinstance(node, MappingNode):
-            _refuse_double_keys(node)
+            _check_keys(key for key, _ in node.value if isinstance(key, ScalarNode))
 
 
-def _refuse_double_keys(node: MappingNode) -> None:
+def _check_keys(keys: Iterable[ScalarNode]) -> None:
     seen: set[str] = set()
-    for key, _ in node.value:
-        if not isinstance(key, ScalarNode):
-            continue
+    for key in keys:
         if key.value in seen:
             raise Unreadable(line_of(key), f"{key.value} stands here twice.")
         seen.add(key.value)

@@ -26,6 +26,7 @@ def scalar(text):
         ("a: 1\n---\nb: 2", 2, "not YAML"),
         ("x" * (LARGEST_TEXT + 1), 1, "longer than 64 KiB"),
         ("[" * 20_000 + "]" * 20_000, 1, "nested too deeply"),
+        ("a:\n" + "\n".join(" " * n + "b:" for n in range(1, 99)), 51, "nested too deeply"),
         ("a: \0", 1, "not YAML"),
     ],
 )
