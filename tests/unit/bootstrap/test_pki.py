@@ -16,6 +16,7 @@ from palette_portal.bootstrap.pki import (
     generate_cluster_pki,
     kubeconfig_expiry,
     load_pki,
+    personal_kubeconfig,
 )
 from tests.unit.bootstrap.factories import fixed_pki, make_cluster
 
@@ -108,3 +109,36 @@ def test_bootstrap_token_is_one_kubeadm_accepts_and_new_each_time() -> None:
     assert len({token.reveal() for token in tokens}) == 20
     for token in tokens:
         make_cluster(bootstrap_token=token)
+
+
+def test_personal_kubeconfig_is_in_the_persons_name_and_ends_when_asked() -> None:
+    text = personal_kubeconfig(
+        fixed_pki(),
+        cluster_name="shop",
+        server="https://vip:6443",
+        person="amelia@acme.test",
+        lifetime=timedelta(hours=8),
+        now=NOW,
+    )
+
+    document = yaml.safe_load(text.reveal())
+    assert document["users"][0]["name"] == "amelia@acme.test"
+    assert kubeconfig_expiry(text) == NOW + timedelta(hours=8)
+    assert "amelia" not in repr(text)
+
+
+def test_personal_kubeconfig_of_a_very_long_name_keeps_what_a_certificate_can_hold() -> None:
+    person = f"{'a' * 80}@acme.test"
+
+    text = personal_kubeconfig(
+        fixed_pki(),
+        cluster_name="shop",
+        server="https://vip:6443",
+        person=person,
+        lifetime=timedelta(hours=8),
+    )
+
+    user = yaml.safe_load(text.reveal())["users"][0]["user"]
+    certificate = x509.load_pem_x509_certificate(base64.b64decode(user["client-certificate-data"]))
+    (name,) = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    assert name.value == person[:64]
