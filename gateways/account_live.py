@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db.models import Prefetch
 from django.template.loader import render_to_string
 
-from gateways.account_pages import detail_context, list_context
+from gateways.account_pages import clean_up_context, detail_context, list_context
 from gateways.models import CloudAccount, CloudAccountQuerySet
 from palette_portal.orchestration.changes import Change
 from palette_portal.orchestration.stream import Message, Subscription
@@ -19,7 +19,7 @@ SUBJECTS = ("cloud-account", "cluster")
 
 
 class AccountChannel:
-    """/streams/accounts/ for the list, ?only=ID for the page of one account."""
+    """/streams/accounts/ for the list, ?only=ID for the page of one account, &orphans=1 for its orphans."""
 
     def open(
         self, user: User, path_arguments: Mapping[str, str], query: Mapping[str, str]
@@ -29,11 +29,11 @@ class AccountChannel:
             return None
         if "only" in query and (only is None or not _accounts(user).filter(pk=only).exists()):
             return None
-        page = _Page(user, only)
+        page = _Page(user, only, only is not None and "orphans" in query)
         return Subscription(
             tenant_id=user.tenant_id,
             subjects=None,
-            key=("accounts", user.pk, only),
+            key=("accounts", user.pk, only, page.orphans),
             snapshot=page.snapshot,
             log_after=lambda number: [],
             changed=page.changed,
@@ -44,16 +44,26 @@ class AccountChannel:
 class _Page:
     user: User
     only: UUID | None
+    orphans: bool
 
     def snapshot(self) -> list[Message]:
-        return [self._account(self.only) if self.only else self._list()]
+        if self.only is None:
+            return [self._list()]
+        return [self._clean_up(self.only) if self.orphans else self._account(self.only)]
 
     def changed(self, change: Change) -> list[Message]:
+        if self.orphans:
+            return self.snapshot() if change.subject_id == self.only else []
         if change.step_id is not None or change.subject_kind not in SUBJECTS:
             return []
         if self.only and change.subject_kind == "cloud-account" and change.subject_id != self.only:
             return []
         return self.snapshot()
+
+    def _clean_up(self, account_id: UUID) -> Message:
+        account = _accounts(self.user).filter(pk=account_id).first()
+        context = clean_up_context(account) if account else {}
+        return _patch("gateways/_orphan_progress.html", context)
 
     def _list(self) -> Message:
         return _patch("gateways/_account_list.html", list_context(self.user))

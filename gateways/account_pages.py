@@ -8,7 +8,8 @@ from uuid import UUID
 from clusters.models import Cluster
 from gateways.models import CloudAccount
 from gateways.prerequisites.actions import latest_report
-from palette_portal.orchestration.models import Event
+from palette_portal.orchestration.models import Event, Operation, OperationKind
+from palette_portal.orchestration.progress import progress_of
 from palette_portal.tenants.models import User
 from palette_portal.tenants.permissions import Permission, can, reason_against
 
@@ -35,6 +36,7 @@ def detail_context(user: User, account: CloudAccount) -> dict[str, Any]:
         "hidden": hidden[account.pk],
         "events": Event.objects.of(account.subject).current().order_by("-number")[:EVENTS_SHOWN],
         "sees_gateways": can(user, Permission.VIEW_GATEWAYS),
+        "orphans_denied": reason_against_orphans(user, account),
         "change_denied": _reason_against_change(user, account),
         "latest": latest_report(cloud_account=account, deployment=""),
     }
@@ -42,6 +44,20 @@ def detail_context(user: User, account: CloudAccount) -> dict[str, Any]:
 
 def _reason_against_change(user: User, account: CloudAccount) -> str:
     return reason_against(user, Permission.MANAGE_CLOUD_ACCOUNTS, project=account.project)
+
+
+def reason_against_orphans(user: User, account: CloudAccount) -> str:
+    """A vCenter's machines are for those who manage the account, and for readers of the whole tenant."""
+    if can(user, Permission.VIEW_CLOUD_ACCOUNTS):
+        return ""
+    return reason_against(user, Permission.MANAGE_CLOUD_ACCOUNTS, project=account.project)
+
+
+def clean_up_context(account: CloudAccount) -> dict[str, Any]:
+    """The last removal of orphans: what becomes of each machine."""
+    operations = Operation.objects.of(account.subject).filter(kind=OperationKind.CLEAN_UP)
+    operation = operations.order_by("-created_at").first()
+    return {"account": account, "clean_up": progress_of(operation) if operation else None}
 
 
 def _clusters_of(

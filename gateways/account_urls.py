@@ -1,7 +1,7 @@
 from django.urls import path
 
 from gateways.views import accounts as views
-from gateways.views import prerequisites
+from gateways.views import orphans, prerequisites
 
 app_name = "accounts"
 urlpatterns = [
@@ -18,5 +18,6 @@ urlpatterns = [
     path("<uuid:account_id>/edit/", views.account_edit, name="edit"),
     path("<uuid:account_id>/test/", views.account_test, name="test"),
     path("<uuid:account_id>/check/", prerequisites.account_check, name="check"),
+    path("<uuid:account_id>/orphans/", orphans.account_orphans, name="orphans"),
     path("<uuid:account_id>/delete/", views.account_delete, name="delete"),
 ]
