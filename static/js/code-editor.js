@@ -1,10 +1,9 @@
-// <code-editor> around a <textarea>: line numbers, marks on the lines of data-lines, and Tab that indents.
-// Escape before Tab leaves the editor with the keyboard. Without this script it is a plain text area.
+// <code-editor> around a <textarea>: line numbers, marks on the lines that the problems below it name, and Tab that
+// indents. Escape before Tab leaves the editor with the keyboard. Without this script it is a plain text area.
 class CodeEditor extends HTMLElement {
   connectedCallback() {
     this.area = this.querySelector("textarea");
     if (!this.area || this.gutter) return;
-    this.wrong = new Set((this.dataset.lines || "").split(",").filter(Boolean).map(Number));
     this.gutter = document.createElement("div");
     this.gutter.className = "gutter";
     this.gutter.setAttribute("aria-hidden", "true");
@@ -13,21 +12,27 @@ class CodeEditor extends HTMLElement {
     this.area.addEventListener("scroll", () => (this.gutter.scrollTop = this.area.scrollTop));
     this.area.addEventListener("keydown", (event) => this.indent(event));
     this.number();
-    if (this.wrong.size) this.goTo(Math.min(...this.wrong));
+    const wrong = this.mark();
+    if (wrong.size) this.goTo(Math.min(...wrong));
   }
 
   number() {
     const count = this.area.value.split("\n").length;
     while (this.gutter.childElementCount > count) this.gutter.lastElementChild.remove();
-    while (this.gutter.childElementCount < count) this.gutter.append(this.lineNumber());
+    while (this.gutter.childElementCount < count) {
+      const line = document.createElement("span");
+      line.textContent = String(this.gutter.childElementCount + 1);
+      this.gutter.append(line);
+    }
   }
 
-  lineNumber() {
-    const line = this.gutter.childElementCount + 1;
-    const place = document.createElement("span");
-    place.textContent = String(line);
-    if (this.wrong.has(line)) place.className = "wrong";
-    return place;
+  mark() {
+    const links = document.querySelectorAll(`[data-editor="${this.area.id}"]`);
+    const wrong = new Set([...links].map((link) => Number(link.dataset.goToLine)));
+    [...this.gutter.children].forEach((line, index) => line.classList.toggle("wrong", wrong.has(index + 1)));
+    this.closest(".field")?.classList.toggle("invalid", wrong.size > 0);
+    this.area.setAttribute("aria-invalid", String(wrong.size > 0));
+    return wrong;
   }
 
   indent(event) {
@@ -58,4 +63,9 @@ document.addEventListener("click", (event) => {
   const area = document.getElementById(link.dataset.editor);
   area.focus();
   area.closest("code-editor")?.goTo(Number(link.dataset.goToLine));
+});
+
+// What was typed has been checked: the lines that are wrong may be others now.
+document.addEventListener("htmx:afterSettle", () => {
+  for (const editor of document.querySelectorAll("code-editor")) editor.mark();
 });

@@ -110,6 +110,26 @@ def test_wrong_yaml_is_shown_at_its_line_and_not_saved(
     quiet.clear()  # the browser's own lines about the two answers 422
 
 
+def test_values_are_checked_while_they_are_typed(page: Page, portal: str, admin: User) -> None:
+    version = make_profile(admin)
+    sign_in(page, portal, admin)
+    page.goto(portal + path("layer-change", version, "calico"))
+    values = page.get_by_label("Values (YAML)")
+
+    values.fill("encapsulation: VXLAN\nmtu: big\n")
+    expect(page.locator(".line-problems")).to_contain_text("mtu must be a whole number.")
+    expect(page.locator(".gutter .wrong")).to_have_text(["2"])
+    expect(page.locator("#layer-changes")).to_contain_text("mtu: big")
+    expect(values).to_be_focused()
+
+    values.press("Control+End")
+    values.press_sequentially("blockSize: 26")
+    values.fill("mtu: 1400\n")
+    expect(page.locator(".gutter .wrong")).to_have_count(0)
+    expect(page.locator(".line-problems .err")).to_have_count(0)
+    assert layer(version, "cni").values == ""
+
+
 def test_editor_numbers_lines_and_indents(page: Page, portal: str, admin: User) -> None:
     version = make_profile(admin)
     sign_in(page, portal, admin)

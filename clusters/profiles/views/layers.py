@@ -118,8 +118,8 @@ def _show(
         "crumbs": crumbs(str(pack or form.kind.label), version=draft),
     }
     template = "profiles/_layer_form.html" if is_partial(request) else "profiles/layer_form.html"
-    is_wrong = bool(problems) or bool(form.errors and was_checked)
-    response = render(request, template, context, status=422 if is_wrong else 200)
+    is_refused = "check" not in request.POST and was_checked and not context["is_fine"]
+    response = render(request, template, context, status=422 if is_refused else 200)
     patch_vary_headers(response, ["HX-Request"])
     return response
 

@@ -50,7 +50,7 @@ def test_wrong_values_come_back_with_their_lines_and_nothing_is_saved(client, ad
 
     page = text(response)
     assert response.status_code == 422
-    assert 'data-lines="1,3"' in page
+    assert re.findall('data-go-to-line="([0-9]+)"', page) == ["1", "3"]
     assert "mtu must be a whole number." in page
     assert "mtu: big\nnatOutgoing: true\nspeed: 1\n</textarea>" in page
     assert layer(version, "cni").values == ""
@@ -64,6 +64,15 @@ def test_check_saves_nothing(client, admin):
 
     assert (response.status_code, "The values are valid." in text(response)) == (200, True)
     assert layer(version, "cni").values == ""
+
+
+def test_check_of_wrong_values_is_an_answer_and_no_refusal(client, admin):
+    version = make_profile(admin)
+    sent = {"choice": "calico@3.33.0", "values": "mtu: big", "check": "1"}
+
+    response = client.post(path("layer-change", version, "calico"), sent)
+
+    assert (response.status_code, 'data-go-to-line="1"' in text(response)) == (200, True)
 
 
 def test_part_is_only_the_form(client, admin):
