@@ -1,7 +1,7 @@
 # Everything a person types. Each target makes what it needs from nothing.
 # Variables: PORT (8000), DATA (.data), DATABASE_URL (use this server), VCENTER=none (no lab), PYTHON (python3)
 .DEFAULT_GOAL := help
-.PHONY: help demo run installer test check lab chaos bench format clean
+.PHONY: help demo run installer release test check lab chaos bench format clean
 MAKEFLAGS += --no-print-directory
 DATA ?= .data
 bin := .venv/bin
@@ -20,6 +20,10 @@ run: ## The same for development: pages reload when a file changes
 installer: ## Deploy the gateway installer into the running demo: PAIRING_CODE=... NAME=...
 	@scripts/setup demo
 	@$(bin)/python -m tests.lab.installer --data "$(DATA)" --pairing-code "$(PAIRING_CODE)" $(if $(NAME),--name "$(NAME)")
+
+release: ## Publish the next gateway release in the running demo, to upgrade a gateway to
+	@scripts/setup demo
+	@$(bin)/python -m tests.lab.release
 
 test: ## Everything: checks, unit, integration, lab, browser, chaos
 	@scripts/setup dev

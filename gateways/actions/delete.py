@@ -72,7 +72,7 @@ def delete_gateway(*, gateway: PrivateCloudGateway, by: User) -> Cluster | None:
     check_delete(gateway)
     body = _body(gateway)
     _audit(gateway, "delete", by, cluster=str(body.pk) if body else "")
-    move_gateway(gateway, GatewayState.DELETING)
+    move_gateway(gateway, GatewayState.DELETING, upgrading_to=None)
     if body is None:
         finish_deletion(gateway, by=by)
         _tell(gateway, None, Severity.INFO, "GatewayDeleted", farewell(gateway))

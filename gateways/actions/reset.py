@@ -62,7 +62,8 @@ def reopen_gateway(gateway: PrivateCloudGateway, body: Cluster | None) -> None:
 
     The caller holds the gateway's lock. The default cloud account waits for its next credentials.
     """
-    move_gateway(gateway, GatewayState.PENDING, error="", release=None, running_at=None)
+    fresh = {"error": "", "release": None, "upgrading_to": None, "running_at": None}
+    move_gateway(gateway, GatewayState.PENDING, **fresh)
     CloudAccount.objects.filter(gateway=gateway, is_default=True).update(password="")
     reopen(gateway, pool_id=_pool_id(body))
 

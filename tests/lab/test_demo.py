@@ -119,6 +119,22 @@ def test_demo_from_nothing_then_ctrl_c(demo: Demo) -> None:
     assert demo.pids() == []
 
 
+def test_release_can_be_published_in_the_running_demo(demo: Demo) -> None:
+    assert "Run: make demo" in publish_release(demo)
+    demo.start()
+    demo.read_until("Ctrl-C ends everything")
+
+    assert "Release 1.1.0 is published. 0 gateways can be upgraded to it now." in publish_release(demo)
+    assert "published already" in publish_release(demo)
+
+
+def publish_release(demo: Demo) -> str:
+    environment = {**os.environ, "DATA": str(demo.data), "PORT": str(demo.port)}
+    asked = [sys.executable, "-m", "tests.lab.release"]
+    done = subprocess.run(asked, cwd=ROOT, env=environment, capture_output=True, text=True)
+    return done.stdout + done.stderr
+
+
 def test_demo_after_kill_9_starts_again_with_the_same_logins(demo: Demo) -> None:
     demo.start()
     demo.read_until("Ctrl-C ends everything")

@@ -68,6 +68,7 @@ def alone(options: Options) -> Iterator[None]:
 def start_everything(options: Options, tree: ProcessTree) -> None:
     keepsakes = load_keepsakes(options.folder)
     database_url = options.database_url or start_database(options, tree)
+    write_private(options.database, {"url": database_url})
     programs = Programs(environment=environment(options, keepsakes, database_url), logs=options.logs)
     simulator = VCenter(tree, programs, keepsakes, options) if options.with_vcenter else None
     users = prepare_people(options, programs)

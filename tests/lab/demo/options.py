@@ -26,6 +26,11 @@ class Options:
         return self.folder / "logs"
 
     @property
+    def database(self) -> Path:
+        """Where the database of the demo that runs is, for programs beside it."""
+        return self.folder / "database"
+
+    @property
     def credentials(self) -> Path:
         return self.folder / "credentials.json"
 
