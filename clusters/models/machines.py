@@ -180,6 +180,11 @@ class Machine(models.Model):
         return self.name
 
     @property
+    def is_powered_off(self) -> bool:
+        """By somebody's hand: the portal expects it to run."""
+        return self.state == MachineState.RUNNING and self.power_state not in ("", "poweredOn")
+
+    @property
     def wake_reference(self) -> str:
         """What a waiting step names so that a report of this machine's node wakes it."""
         return f"machine:{self.id}"
