@@ -5,7 +5,10 @@ import pytest
 from clusters.live import ClusterChannel, ClusterListChannel
 from clusters.models import Cluster
 from clusters.states import ClusterState
+from palette_portal.orchestration.actions import cancel_operation, start_operation
 from palette_portal.orchestration.changes import Change
+from palette_portal.orchestration.models import OperationKind, Step
+from palette_portal.orchestration.steps import StepSpec
 from palette_portal.orchestration.stream import Subscription
 from palette_portal.tenants.models import User
 from tests.factories import amelia, bao, carla, make_cluster, make_machine, make_machine_pool, make_project
@@ -102,3 +105,21 @@ def test_streams_of_people_with_other_rights_are_apart() -> None:
     assert admins.key != editors.key
     assert "to download kubeconfig files" in "".join(message.html for message in editors.snapshot())
     assert "to download kubeconfig files" not in "".join(message.html for message in admins.snapshot())
+
+
+def test_step_that_an_earlier_operation_still_does_is_not_drawn() -> None:
+    cluster = make_cluster(state=ClusterState.RUNNING)
+    spec = StepSpec("one", "One", "no.function")
+    earlier = start_operation(kind=OperationKind.UPGRADE, subject=cluster.subject, steps=[spec], by=None)
+    cancel_operation(earlier, by=None)
+    latest = start_operation(kind=OperationKind.ROLL_BACK, subject=cluster.subject, steps=[spec], by=None)
+    page = ClusterChannel().open(amelia(), {"cluster_id": str(cluster.pk)}, {})
+    assert page
+
+    def drawn(step: Step) -> str:
+        change = Change(cluster.tenant_id, "cluster", cluster.pk, step_id=step.pk)
+        return "".join(message.html for message in page.changed(change))
+
+    old, new = earlier.steps.get(), latest.steps.get()
+    assert f"step-{old.pk}" not in drawn(old)
+    assert f"step-{new.pk}" in drawn(new)

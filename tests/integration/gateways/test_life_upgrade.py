@@ -9,6 +9,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from clusters.models import Cluster, Machine
 from clusters.states import ClusterHealth, ClusterState, MachineState
+from gateways.actions.delete import delete_gateway
 from gateways.actions.upgrade import upgrade_gateway
 from gateways.live import GatewayChannel
 from gateways.models import GatewayRelease, PrivateCloudGateway
@@ -215,6 +216,19 @@ def test_confirmed_roll_back_leads_to_its_steps(
     assert active.kind == OperationKind.ROLL_BACK
     page = client.get("/gateways/").content.decode()
     assert "Going back to release 1.0.0" in page
+
+
+def test_gateway_that_is_deleted_meanwhile_is_not_upgrading_any_more(
+    client: Client, admin: User, gateway: PrivateCloudGateway, body: Cluster, newer: GatewayRelease
+) -> None:
+    upgrade_gateway(gateway=gateway, to="1.1.0", by=admin)
+
+    delete_gateway(gateway=gateway, by=admin)
+
+    gateway.refresh_from_db()
+    assert (gateway.state, gateway.upgrading_to) == (GatewayState.DELETING, None)
+    assert Operation.objects.of(body.subject).active().get().kind == OperationKind.DELETE
+    assert "Upgrading" not in client.get("/gateways/").content.decode()
 
 
 def test_roll_back_without_an_upgrade_is_refused(
