@@ -1,4 +1,4 @@
-"""What a control plane node does when the portal asks, as palette-instructions would, in seconds."""
+"""What a control plane node does when the portal asks, as palette-instructions and palette-load would."""
 
 import base64
 import urllib.error
@@ -37,14 +37,20 @@ class Instructions:
             while text := self._fetch():
                 if not self._answer(*self._do(text)):
                     break
+            self._tell_load()
+
+    def _tell_load(self) -> None:
+        """When the portal wants to know, for pools that scale themselves."""
+        if self._call("load", None)[0] == 200:
+            self._call("load", self.clusters.load(self.endpoint).encode(), kind="text/plain")
 
     def _fetch(self) -> str:
-        status, text = self._call("", None)
+        status, text = self._call("instructions", None)
         return text if status == 200 else ""
 
     def _answer(self, identity: str, trouble: str) -> bool:
         form = {"state": "failed" if trouble else "done", "message": trouble}
-        status, _ = self._call(f"/{identity}", urllib.parse.urlencode(form).encode())
+        status, _ = self._call(f"instructions/{identity}", urllib.parse.urlencode(form).encode())
         return 200 <= status < 300
 
     def _do(self, text: str) -> tuple[str, str]:
@@ -80,12 +86,13 @@ class Instructions:
         self.clusters.remove(self.endpoint, node)
         return ""
 
-    def _call(self, path: str, data: bytes | None) -> tuple[int, str]:
+    def _call(
+        self, path: str, data: bytes | None, *, kind: str = "application/x-www-form-urlencoded"
+    ) -> tuple[int, str]:
         """The HTTP status, 0 if nobody answers, and the text."""
-        url = self.target.url.removesuffix("/reports") + "/instructions" + path
-        request = urllib.request.Request(
-            url, data=data, headers={"Authorization": f"Bearer {self.target.token}"}
-        )
+        url = self.target.url.removesuffix("reports") + path
+        headers = {"Authorization": f"Bearer {self.target.token}", "Content-Type": kind}
+        request = urllib.request.Request(url, data=data, headers=headers)
         proxies = {"http": self.target.proxy, "https": self.target.proxy} if self.target.proxy else {}
         opener = urllib.request.build_opener(urllib.request.ProxyHandler(proxies))
         try:

@@ -42,7 +42,9 @@ class Guests:
         self._data = data or Path(tempfile.mkdtemp(prefix="palette-guests-"))
         self._memory = Memory(self._data)
         self._link = Link(login, say)
-        self._around = Surroundings(self._link, Network(dhcp_range, say), Clusters(), pace, say)
+        self._around = Surroundings(
+            self._link, Network(dhcp_range, say), Clusters(self._data / "pods"), pace, say
+        )
         self._watcher = Watcher(self._link, on=self._switched_on, off=self._switched_off, say=say)
         self._guests: dict[str, tuple[Guest, threading.Thread]] = {}
         self._thread = threading.Thread(target=self._watcher.watch, name="guests-watcher", daemon=True)
