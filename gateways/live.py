@@ -60,8 +60,8 @@ class _Page:
         gateway = self._changed_gateway(change)
         if gateway is None or (self._one and str(gateway.pk) != self._one):
             return []
-        if change.subject_kind == "gateway" and not self._one:
-            # It may be new to the list, or gone from it.
+        if change.subject_kind == "gateway" and not self._one and not gateway.is_system:
+            # It may be new to the list, or gone from it; the portal's own is always there.
             return [self._all_cards()]
         return [self._message(gateway)]
 

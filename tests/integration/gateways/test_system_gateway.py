@@ -11,6 +11,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from gateways.actions.delete import delete_gateway
+from gateways.actions.health import show_heartbeats
 from gateways.actions.rename import rename_gateway
 from gateways.actions.reset import reset_gateway
 from gateways.actions.system import ensure_system_gateway, watch_system_gateways
@@ -20,9 +21,10 @@ from gateways.models import PrivateCloudGateway
 from gateways.states import GatewayState
 from ippools.models import IPPool
 from palette_portal.http import Conflict
-from palette_portal.orchestration.changes import WORKERS_CHANNEL
+from palette_portal.orchestration.changes import WORKERS_CHANNEL, Change
 from palette_portal.orchestration.listening import connect_listener
 from palette_portal.orchestration.models import Event
+from palette_portal.orchestration.steps import Subject
 from palette_portal.orchestration.worker_signs import workers_listening
 from palette_portal.tenants.models import User
 from palette_portal.tenants.roles import Role
@@ -168,6 +170,29 @@ def test_stream_sends_its_own_widget(admin: User, system: PrivateCloudGateway) -
 
     assert subscription is not None
     assert "The portal itself." in subscription.snapshot()[0].html
+
+
+def test_open_list_draws_only_its_widget_again(admin: User, system: PrivateCloudGateway) -> None:
+    make_gateway(name="dc-west")
+    subscription = GatewayChannel().open(admin, {}, {})
+    assert subscription is not None
+
+    messages = subscription.changed(Change(system.tenant_id, "gateway", system.pk))
+
+    assert len(messages) == 1
+    assert "The portal itself." in messages[0].html and "dc-west" not in messages[0].html
+
+
+def test_open_pages_hear_of_its_heartbeats(
+    system: PrivateCloudGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard(system, seconds=5)
+    told: list[Subject] = []
+    monkeypatch.setattr("gateways.actions.health.announce_subject", told.append)
+
+    show_heartbeats()
+
+    assert told == [system.subject]
 
 
 def test_cloud_accounts_can_use_it(admin: User, system: PrivateCloudGateway) -> None:
