@@ -21,6 +21,8 @@ class PortalDouble:
     def __init__(self) -> None:
         self.posted: list[Posted] = []
         self.answers: list[int] = []  # statuses of the next answers; then 204
+        self.wants_load = False
+        self.loads: list[str] = []
         self.instructions: list[str] = []  # given one after the other
         self.done: list[dict[str, str]] = []  # the answers to them
         self._changed = threading.Condition()
@@ -67,11 +69,21 @@ class PortalDouble:
             self.done.append(form)
             self._changed.notify_all()
 
+    def take_load(self, text: str) -> None:
+        with self._changed:
+            self.loads.append(text)
+            self._changed.notify_all()
+
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         double = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
+                if self.path.endswith("/load"):
+                    self.send_response(200 if double.wants_load else 204)
+                    self.send_header("Content-Length", "0")
+                    self.end_headers()
+                    return
                 payload = double.give().encode()
                 self.send_response(200 if payload else 204)
                 self.send_header("Content-Length", str(len(payload)))
@@ -82,6 +94,11 @@ class PortalDouble:
                 sent = self.rfile.read(int(self.headers["Content-Length"]))
                 if "/instructions/" in self.path:
                     double.take_answer(dict(parse_qsl(sent.decode(), keep_blank_values=True)))
+                    self.send_response(204)
+                    self.end_headers()
+                    return
+                if self.path.endswith("/load"):
+                    double.take_load(sent.decode())
                     self.send_response(204)
                     self.end_headers()
                     return

@@ -4,6 +4,7 @@ from uuid import uuid4
 
 import yaml
 
+from clusters.load import parse_load
 from palette_portal.bootstrap.instructions import instruction_text
 from tests.lab.api import VSphere
 from tests.lab.guests import Guests
@@ -111,3 +112,18 @@ def test_worker_asks_for_nothing(vcenter: VSphere, guests: Guests, portal: Porta
     portal.wait_for(lambda: portal.phases().count("ready") == 2)
 
     assert set(guests.clusters.of(ENDPOINT).members) == {"one"}
+
+
+def test_load_is_told_when_the_portal_wants_to_know(
+    vcenter: VSphere, guests: Guests, portal: PortalDouble
+) -> None:
+    first_node(vcenter, portal)
+    assert portal.loads == []
+    (guests.data / "pods").write_text("pod\tdefault/job\t\tUnschedulable\tJob\t2,2Gi\n")
+
+    portal.wants_load = True
+    portal.wait_for(lambda: portal.loads)
+
+    load = parse_load(portal.loads[0])
+    assert [node.name for node in load.nodes] == ["one"]
+    assert [pod.name for pod in load.pending] == ["default/job"]

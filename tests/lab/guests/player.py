@@ -39,11 +39,11 @@ class Guests:
     ) -> None:
         self.faults = Faults(faults)
         self._keep_data = data is not None
-        self._data = data or Path(tempfile.mkdtemp(prefix="palette-guests-"))
-        self._memory = Memory(self._data)
+        self.data = data or Path(tempfile.mkdtemp(prefix="palette-guests-"))
+        self._memory = Memory(self.data)
         self._link = Link(login, say)
         self._around = Surroundings(
-            self._link, Network(dhcp_range, say), Clusters(self._data / "pods"), pace, say
+            self._link, Network(dhcp_range, say), Clusters(self.data / "pods"), pace, say
         )
         self._watcher = Watcher(self._link, on=self._switched_on, off=self._switched_off, say=say)
         self._guests: dict[str, tuple[Guest, threading.Thread]] = {}
@@ -65,7 +65,7 @@ class Guests:
             thread.join(timeout=10)
         self._link.close()
         if not self._keep_data:
-            shutil.rmtree(self._data, ignore_errors=True)
+            shutil.rmtree(self.data, ignore_errors=True)
 
     @property
     def clusters(self) -> Clusters:
@@ -86,7 +86,7 @@ class Guests:
     def _life(self, guest: Guest) -> Callable[[], None] | None:
         machine = guest.machine
         if is_installer(machine):
-            return InstallerVM(guest, self._data).live
+            return InstallerVM(guest, self.data).live
         disk = self._memory.boot(machine)
         try:
             documents = read_documents(disk["options"])
