@@ -81,6 +81,8 @@ def main() -> None:
                     }
                 )
                 sys.stderr.write(f"{scene.rows[-1]}\n")
+    if len(scene.rows) < 4 * len(VICTIMS):
+        raise SystemExit("Ended before all was struck: no result.")
     total = sum(int(str(row[kind])) for row in scene.rows for kind in ("doubled", "orphaned", "leaked"))
     report("crash", float(total), "damages", scene.rows)
 
