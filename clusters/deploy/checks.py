@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from django.db import connection
 
 from clusters.actions.requests import ClusterRequest
+from clusters.deploy.names import taken_names
 from clusters.deploy.offers import ask
 from clusters.deploy.review import Review
 from gateways.prerequisites import Line, Place, Report, Scope, WantedMachine, run_checks
@@ -47,8 +48,9 @@ def check_deployment(review: Review) -> Finding:
             connection.close()  # of this thread
 
     found = ask(account, question)
-    own = [_line(problem) for problem in review.problems]
-    report = Report((*own, *found.report.lines), server=found.report.server, version=found.report.version)
+    own = [*map(_line, review.problems), *_names_in_own_folder(review)]
+    others = [line for line in found.report.lines if line.key != "names" or not request.has_own_folder]
+    report = Report((*own, *others), server=found.report.server, version=found.report.version)
     return Finding(report, found.imports_image and bool(request.image_url))
 
 
@@ -93,6 +95,26 @@ def _has_template(vcenter: VCenter, request: ClusterRequest) -> bool:
     except VSphereError:
         return True
     return True
+
+
+def _names_in_own_folder(review: Review) -> list[Line]:
+    """The report looks into the folder that was chosen, not into the cluster's own in it."""
+    request, names = review.request, [machine.name for machine in review.machines]
+    if not request.has_own_folder:
+        return []
+    taken = taken_names(
+        request.cloud_account,
+        review.offer,
+        folder_moid=request.folder_moid,
+        cluster_name=request.name,
+        own_folder=True,
+        planned=names,
+    )
+    kind, hint = "Folder", "Remove it, or choose another name for the cluster."
+    if taken:
+        said = f"It holds a virtual machine {taken[0]} already."
+        return [Line("names", "failed", kind, review.folder, said, hint)]
+    return [Line("names", "passed", kind, review.folder, "No other machine has one of the names.")]
 
 
 def _line(problem: str) -> Line:

@@ -216,22 +216,22 @@ class PlacementForm(WizardForm):
         self._offer_image_folders(chosen.get("datacenter", ""))
 
     def _offer_image_folders(self, datacenter: str) -> None:
-        inside = [
-            folder
-            for folder in self.offer.inventory.folders
-            if folder.datacenter_moid == datacenter and folder.path
-        ]
-        names = sorted({folder.name for folder in inside} | {IMAGE_FOLDER}, key=str.casefold)
-        there = {folder.name for folder in inside}
+        """By their names, as the import looks for them; the usual one is chosen where it is there."""
         field = self._choice_field("image_folder")
-        field.choices = [
-            (name, WithMeta(name, "" if name in there or not there else "is made")) for name in names
-        ]
-        field.initial = IMAGE_FOLDER
-        known = self._current("image_folder")
-        if not inside and known not in names:  # before the inventory is read
-            field.choices = [*field.choices, (known, known)]
-        field.error_messages["invalid_choice"] = "This folder does not exist there. Select another one."
+        if not datacenter:
+            known = self._current("image_folder") or IMAGE_FOLDER
+            field.choices = [(known, known)]
+            return
+        inside = {
+            folder.name for folder in self.offer.inventory.folders if folder.datacenter_moid == datacenter
+        }
+        names = sorted(inside - {""}, key=str.casefold)
+        field.choices = [("", "Select…"), *((name, name) for name in names)]
+        field.initial = IMAGE_FOLDER if IMAGE_FOLDER in names else ""
+        field.error_messages |= {
+            "required": f"Select an {field.label}; {IMAGE_FOLDER} can be made in vCenter.",
+            "invalid_choice": "This folder does not exist there. Select another one.",
+        }
 
     def _choice_field(self, name: str) -> forms.ChoiceField:
         field = self.fields[name]

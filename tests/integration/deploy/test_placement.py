@@ -195,3 +195,16 @@ def test_change_that_moves_the_pools_reopens_them(walk: DeployWalk, change: str)
 
     assert "changed: look over" in open_reason(walk.draft, POOLS)
     assert walk.get("review").url == walk.url("pools")
+
+
+def test_image_folder_that_is_not_there_has_to_be_chosen(
+    walk: DeployWalk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clusters.deploy.forms.placement.IMAGE_FOLDER", "our-templates")
+    walk.to_placement()
+
+    offered = options_of(walk.get("placement", {"wait": "1"}), "image_folder")
+    response = walk.post("placement", walk.placement(image_folder=""))
+
+    assert "spectro-templates" in offered and "our-templates" not in offered
+    assert "our-templates can be made in vCenter" in errors_of(response)["image_folder"]

@@ -276,3 +276,13 @@ def test_command_for_people_without_the_right_is_refused(walk: DeployWalk, tmp_p
     with pytest.raises(CommandError, match="Nobody who is active"):
         repeat(tmp_path, document, by="nobody@acme-industrial.test")
     assert not Cluster.objects.exists()
+
+
+def test_names_count_in_the_folder_of_the_clusters_own(walk: DeployWalk, vcenter: VSphere) -> None:
+    vcenter.create_machine("payments-prod-cp-1", folder="palette-clusters")
+    walk.to_pools(own_folder="on")
+    walk.accept("pools", walk.pools())
+
+    report = text_of(walk.report())
+
+    assert 'type="submit"' in report and "palette-clusters/payments-prod" in report
