@@ -57,15 +57,20 @@ def test_reset_while_a_worker_does_the_step(
     provision(stage)
     interrupted = []
 
+    def reset_now() -> None:
+        interrupted.append(key)
+        # Secrets may be removed when the gateway runs already: then only one in Error can be reset.
+        running = type(stage.gateway).objects.filter(pk=stage.gateway.pk, state=GatewayState.RUNNING)
+        running.update(state=GatewayState.ERROR)
+        reset(stage)
+
     def interrupt(function: StepFunction, context: StepContext) -> Outcome:
         is_target = context.key.endswith(key) and not interrupted
         if is_target and moment == "before":
-            interrupted.append(context.key)
-            reset(stage)
+            reset_now()
         outcome = function(context)
         if is_target and moment == "after":
-            interrupted.append(context.key)
-            reset(stage)
+            reset_now()
         return outcome
 
     with steps_run_as(monkeypatch, interrupt):
@@ -215,7 +220,7 @@ def test_reset_goes_on_after_vcenter_was_away(stage: Stage) -> None:
     stage.go_on_until(lambda: stage.machine_step("powered-on").state == StepState.DONE)
     reset(stage)
     with stage.outage():
-        stage.go_on_until(lambda: stage.machine_step("tasks-ended").reason == "Unreachable")
+        stage.go_on_until(lambda: stage.machine_step("powered-off").reason == "Unreachable")
         assert stage.events("MachineDeleted") == []
     finish_reset(stage)
 
