@@ -117,7 +117,8 @@ def locked(draft_id: UUID) -> DeployDraft:
     """Raise DeployDraft.DoesNotExist when somebody discarded it meanwhile."""
     return (
         DeployDraft.objects.select_for_update(of=("self",))
-        .select_related("project__tenant", "profile_version__profile", "cluster")
+        # Not "cluster": one that was made while this waited for the lock is missing in a join.
+        .select_related("project__tenant", "profile_version__profile")
         .get(pk=draft_id)
     )
 

@@ -286,3 +286,15 @@ def test_names_count_in_the_folder_of_the_clusters_own(walk: DeployWalk, vcenter
     report = text_of(walk.report())
 
     assert 'type="submit"' in report and "palette-clusters/payments-prod" in report
+
+
+def test_pod_network_that_overlaps_the_nodes_is_refused(walk: DeployWalk) -> None:
+    walk.to_parameters()
+    walk.accept("parameters", {"values_kubernetes": "networking:\n  podCidr: 10.10.0.0/16\n"})
+    walk.accept("placement", walk.placement())
+    walk.accept("pools", walk.pools())
+
+    report, response = text_of(walk.report()), walk.confirm()
+
+    assert "The pod network 10.10.0.0/16 of the profile overlaps 10.10.183.0/24" in report
+    assert response.status_code == 422 and not Cluster.objects.exists()
