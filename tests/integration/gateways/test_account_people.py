@@ -146,7 +146,7 @@ def test_queries_of_the_pages(client, account, django_assert_num_queries):
     make_cluster(account.gateway, cloud_account=account)
     client.get(path("detail", account))
 
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(10):
         client.get(path("detail", account))
     with django_assert_num_queries(10):
         client.get(path("edit", account))
