@@ -112,9 +112,7 @@ def release_addresses(*, cluster_id: UUID, keep: Collection[UUID] = ()) -> int:
     left = WaitingCluster.objects.filter(cluster_id=cluster_id)
     pool_ids = set(left.values_list("pool_id", flat=True))
     left.delete()
-    released = release(
-        IPAddressClaim.objects.held().filter(cluster_id=cluster_id).exclude(owner_id__in=keep)
-    )
+    released = release(IPAddressClaim.objects.held().filter(cluster_id=cluster_id).exclude(owner_id__in=keep))
     for pool in IPPool.objects.filter(pk__in=pool_ids):
         ring(pool.wake_reference)
     return released
