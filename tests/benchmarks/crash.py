@@ -3,7 +3,7 @@
 The same stack as `provision`, with 1 master and 1 worker. For each victim a cluster is deployed, scaled and
 deleted, and another one is aborted half-way; once in every step the victim is struck: a worker before it
 acts, when it has acted, and when its result is recorded; dispatcher, web and PostgreSQL by kill -9; vCenter
-by an outage of a second, and by doing what was asked without an answer. Each operation has to come to its end.
+by an outage of a second, and by doing what was asked without an answer. Each operation has to end well.
 """
 
 import json
