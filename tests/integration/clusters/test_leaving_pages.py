@@ -101,7 +101,7 @@ def test_with_another_name_nothing_begins(client: Client, project_admin: User, n
     response = client.post(url(cluster, name), {"name": "shops"}, headers=HTMX)
 
     assert response.status_code == 422
-    assert "not the name of the cluster" in text_of(response)
+    assert "This is not the name" in text_of(response)
     assert not Operation.objects.exists()
 
 

@@ -31,7 +31,7 @@ STEPS = [
     "pki-generated",
     *(
         f"shop-cp-1/{word}"
-        for word in ("cloned", "configured", "powered-on", "address", "in-cluster", "blanked")
+        for word in ("cloned", "configured", "powered-on", "address", "in-cluster")
     ),
     "nodes-ready",
     "cluster-running",
