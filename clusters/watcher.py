@@ -41,6 +41,8 @@ EXPECT_SECONDS = 10
 # Not every server reports every change by itself.
 SWEEP_SECONDS = 30
 IDLE_SECONDS = 60
+# How often the progress of one task is told.
+PROGRESS_SECONDS = 0.5
 TRY_AGAIN_SECONDS = 5
 # How soon a corrected login is noticed; gateways.logins sees to it that a refused one is not tried often.
 REFUSED_SECONDS = 30
@@ -111,6 +113,7 @@ class AccountWatch:
         self.stop = stop
         self.ended = threading.Event()
         self.machines: dict[str, str] = {}
+        self.told_at: dict[str, float] = {}
         self.expected: Mapping[str, UUID] = {}
         self.expected_at = -math.inf
         self.swept_at = time.monotonic()
@@ -176,13 +179,23 @@ class AccountWatch:
         match change:
             case TaskChanged(task=task) if not task.is_over:
                 reference = task_reference(self.account_id, task.moid)
-                return [lambda: note_progress(reference, task.progress)]
+                news = self._is_news(task.moid)
+                return [lambda: note_progress(reference, task.progress)] if news else []
             case TaskChanged(task=task):
+                self.told_at.pop(task.moid, None)
                 return [lambda: ring(task_reference(self.account_id, task.moid))]
             case MachineChanged(moid=moid):
                 return self._ring_machine(moid)
             case Gone(moid=moid):
                 return [lambda: ring(task_reference(self.account_id, moid)), *self._ring_machine(moid)]
+
+    def _is_news(self, task_moid: str) -> bool:
+        """Many tasks that each count to a hundred would keep the database busy with nothing else."""
+        now = time.monotonic()
+        if now - self.told_at.get(task_moid, -math.inf) < PROGRESS_SECONDS:
+            return False
+        self.told_at[task_moid] = now
+        return True
 
     def _ring_machine(self, moid: str) -> list[Callable[[], object]]:
         reference = self.machines.get(moid)

@@ -12,7 +12,7 @@ from django.utils import timezone
 from clusters.documents import clone_spec, guest_documents
 from clusters.models import AddressAllocation, Machine
 from clusters.states import MachineState
-from clusters.steps.work import SAFETY_SECONDS, Work, step, update_machine
+from clusters.steps.work import SAFETY_SECONDS, TASK_SAFETY_SECONDS, Work, step, update_machine
 from clusters.tokens import report_token, token_digest
 from palette_portal.bootstrap.guestinfo import blank_guestinfo
 from palette_portal.orchestration.models import Severity, Step
@@ -43,7 +43,8 @@ def ensure_machine_cloned(work: Work) -> Outcome:
         # One that ended since the first look is found by this one.
         vm = None if lost else find_machine(work.vcenter, clone_spec(machine))
     if vm is None:
-        if busy := work.follow(lost or _start_clone(work), message):
+        task_moid = lost or _start_clone(work)
+        if busy := work.follow(task_moid, message, first_look_seconds=TASK_SAFETY_SECONDS):
             return replace(busy, write=lambda: update_machine(machine.id, MachineState.PROVISIONING))
         vm = work.find_vm()
     return _cloned(machine, vm)

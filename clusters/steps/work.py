@@ -27,6 +27,8 @@ TASK_REFERENCE = "vsphere-task"
 SAFETY_SECONDS = 10
 # Short tasks are over before the watcher has seen them begin.
 FIRST_LOOK_SECONDS = 0.1
+# Clones run for minutes, many at once: a look at each every few seconds would cost more than it tells.
+TASK_SAFETY_SECONDS = 30
 
 StepFunction = Callable[[StepContext], Outcome]
 
@@ -39,6 +41,8 @@ class Work:
 
     @cached_property
     def cluster(self) -> Cluster:
+        if "machine" in self.context.arguments:
+            return self.machine.cluster
         rows = Cluster.objects.select_related("cloud_account", "gateway")
         return rows.get(pk=self.context.subject.id)
 
@@ -74,14 +78,16 @@ class Work:
         kind, _, rest = self.context.external_ref.partition(":")
         if kind != TASK_REFERENCE:
             return None
-        return self._look_at(rest.partition(":")[2], message, SAFETY_SECONDS)
+        return self._look_at(rest.partition(":")[2], message, TASK_SAFETY_SECONDS)
 
-    def follow(self, task_moid: str | None, message: str) -> Wait | None:
+    def follow(
+        self, task_moid: str | None, message: str, *, first_look_seconds: float = FIRST_LOOK_SECONDS
+    ) -> Wait | None:
         """Remember a task just started, then the same as `open_task`."""
         if task_moid is None:
             return None
         self.context.keep_reference(self._reference(task_moid))
-        return self._look_at(task_moid, message, FIRST_LOOK_SECONDS)
+        return self._look_at(task_moid, message, first_look_seconds)
 
     def _look_at(self, task_moid: str, message: str, look_again_seconds: float) -> Wait | None:
         try:

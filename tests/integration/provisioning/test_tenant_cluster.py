@@ -100,11 +100,14 @@ def registration(user_data: dict[str, Any]) -> tuple[set[str], Any]:
 def test_workers_begin_side_by_side_once_the_api_answers(db: None, stage: Stage) -> None:
     stage.guests.silent = {"shop-web-1", "shop-web-2", "shop-web-3"}
     start(stage)
+    powering = stage.operation.steps.filter(key__startswith="shop-web-", key__endswith="/powered-on")
 
-    stage.go_on_until(lambda: stage.step("shop-cp-1/in-cluster").state == StepState.DONE)
+    stage.go_on_until(lambda: powering.filter(state=StepState.DONE).count() == 3)
 
-    begun = stage.operation.steps.filter(key__startswith="shop-web-", key__endswith="/powered-on")
-    assert {step.state for step in begun} == {StepState.READY}
+    assert stage.step("shop-cp-1/in-cluster").state == StepState.DONE
+    first = stage.step("shop-cp-1/in-cluster").finished_at
+    assert all(step.first_started_at >= first for step in powering)
+    assert stage.step("shop-web-1/in-cluster").state != StepState.DONE
 
 
 def test_search_domain_reaches_nodes_with_dhcp(db: None, stage: Stage) -> None:

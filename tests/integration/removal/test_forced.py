@@ -192,7 +192,7 @@ def test_force_without_vcenter_lists_what_the_portal_remembers(
     monkeypatch.setattr(forced, "PATIENCE", timedelta(seconds=1))
     with stage.outage():
         delete(stage, project_admin)
-        stage.go_on_until(lambda: stage.step("shop-cp-1/tasks-ended").reason == "Unreachable")
+        stage.go_on_until(lambda: stage.step("shop-cp-1/powered-off").reason == "Unreachable")
 
         force(stage, project_admin)
         finish(stage)
