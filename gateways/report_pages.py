@@ -77,7 +77,7 @@ def report_context(report: PrerequisiteReport) -> dict[str, Any]:
         "report": report,
         "found": found,
         "word": WORDS[report.level],
-        "sections": sorted(_sections(found), key=lambda section: -LEVELS.index(section.level)),
+        "report_sections": sorted(_sections(found), key=lambda section: -LEVELS.index(section.level)),
         "exports": [(kind, export) for kind, export in EXPORTS.items() if _has_use(export.is_script, found)],
         "stage": STAGES[min(report.stage, len(STAGES) - 1)],
         "stages": [_look(index, report.stage) for index in range(len(STAGES))],

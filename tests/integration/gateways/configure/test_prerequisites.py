@@ -59,6 +59,16 @@ def test_check_is_about_what_was_chosen(walk):
     assert AuditRow.objects.filter(action="check-prerequisites", object_kind="gateway").count() == 1
 
 
+def test_choices_are_shown_beside_the_report(walk):
+    walk.to_summary()
+    checked(walk)
+
+    shown = walk.get("summary").context["sections"]
+
+    assert [section.title for section in shown] == ["vCenter", "Placement", "IP allocation"]
+    assert all(section.rows and section.edit_url for section in shown)
+
+
 def test_answer_to_htmx_is_the_part_with_its_stream(walk):
     walk.to_summary()
 
