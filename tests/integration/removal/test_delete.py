@@ -211,7 +211,7 @@ def test_vcenter_is_gone_for_ever(stage: Stage, admin: User) -> None:
     with pytest.raises(Conflict, match="nothing of it has failed"):
         remove_gateway_anyway(gateway=stage.gateway, by=admin)
     with stage.outage():
-        stage.go_on_until(lambda: stage.machine_step("tasks-ended").reason == "Unreachable")
+        stage.go_on_until(lambda: stage.machine_step("powered-off").reason == "Unreachable")
 
         remove_gateway_anyway(gateway=stage.gateway, by=admin)
 
@@ -243,7 +243,7 @@ def test_remove_anyway_outlives_the_step_that_a_worker_still_does(
     run(stage)
     delete(stage, admin)
     with stage.outage():
-        stage.go_on_until(lambda: stage.machine_step("tasks-ended").reason == "Unreachable")
+        stage.go_on_until(lambda: stage.machine_step("powered-off").reason == "Unreachable")
     done = []
 
     def give_up(function, context):

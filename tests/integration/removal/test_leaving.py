@@ -29,10 +29,7 @@ STEPS = [
     "addresses-claimed",
     "image-found",
     "pki-generated",
-    *(
-        f"shop-cp-1/{word}"
-        for word in ("cloned", "configured", "powered-on", "address", "in-cluster")
-    ),
+    *(f"shop-cp-1/{word}" for word in ("cloned", "configured", "powered-on", "address", "in-cluster")),
     "nodes-ready",
     "cluster-running",
 ]
@@ -128,7 +125,7 @@ def test_delete_begins_although_vcenter_does_not_answer(stage: Stage, editor: Us
     run(stage)
     with stage.outage():
         delete(stage, editor)
-        stage.go_on_until(lambda: stage.machine_step("tasks-ended").reason == "Unreachable")
+        stage.go_on_until(lambda: stage.machine_step("powered-off").reason == "Unreachable")
 
     assert_nothing_left(stage)
 
