@@ -21,6 +21,7 @@ from tests.factories import (
     make_gateway,
     make_machine,
     make_machine_pool,
+    make_pool,
     make_project,
     make_user,
 )
@@ -277,6 +278,20 @@ def test_overview_tells_of_a_newer_published_version(client: Client, admin: User
     make_profile("starter", "1.10.0")
 
     assert "Version 1.10.0 of starter is published" in client.get(address).content.decode()
+
+
+def test_summary_names_an_ip_pool_once_and_the_cluster_s_own_folder(client: Client, admin: User) -> None:
+    cluster = make_cluster(
+        project=make_project(), name="shop", folder_name="palette-clusters", has_own_folder=True
+    )
+    ip_pool = make_pool(cluster.gateway, name="rack-7")
+    make_machine_pool(cluster, ip_pool=ip_pool)
+    make_machine_pool(cluster, name="web", role=PoolRole.WORKER, ip_pool=ip_pool)
+
+    page = client.get(f"/clusters/{cluster.pk}/").content.decode()
+
+    assert page.count("<dd>rack-7</dd>") == 1
+    assert "<dd>palette-clusters/shop</dd>" in page
 
 
 def test_nodes_are_listed_by_pool_with_a_way_to_their_console(client: Client, admin: User) -> None:
