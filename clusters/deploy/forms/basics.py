@@ -27,7 +27,7 @@ class BasicsForm(WizardForm):
     name = forms.CharField(
         label="Name",
         max_length=LABEL_LENGTH,
-        help_text="Lower-case letters, digits and “-”. Names of virtual machines begin with it. It stays.",
+        help_text="Lower-case letters, digits and “-”. Machines are named after it. It cannot change later.",
         widget=forms.TextInput(attrs={**_PLAIN, "placeholder": "payments-prod"}),
     )
     description = forms.CharField(
