@@ -112,6 +112,21 @@ def test_machines_are_kept_over_a_restart(tmp_path: Path) -> None:
         assert session.create_machine("new")._GetMoId() not in [values[0] for values in before.values()]
 
 
+def test_machines_are_kept_in_a_folder_that_was_made_for_them(tmp_path: Path) -> None:
+    with Lab(data=tmp_path, keep_machines=True) as first, first.connect() as session:
+        folder = session.find(vim.Folder, "palette-clusters").CreateFolder("shop").CreateFolder("inner")
+        session.create_machine("kept", folder="shop")
+        session.create_machine("deeper", folder="inner")
+        before = described(session)
+
+    with Lab(data=tmp_path, keep_machines=True) as again, again.connect() as session:
+        assert described(session) == before
+        shop = session.find(vim.Folder, "shop")
+        assert session.read(shop, "parent")["parent"] == session.find(vim.Folder, "palette-clusters")
+        assert session.find(vim.Folder, "inner")._GetMoId() == folder._GetMoId()
+        assert session.create_machine("new")._GetMoId() not in [values[0] for values in before.values()]
+
+
 def described(session: VSphere) -> dict[str, tuple[Any, ...]]:
     """What must be the same of every machine, by name."""
     paths = (

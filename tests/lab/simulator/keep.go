@@ -20,14 +20,21 @@ import (
 
 // keptMachine is a machine that is there again, with the same moid, after a restart of the lab.
 type keptMachine struct {
-	Moid       string `json:"moid"`
-	Folder     string `json:"folder"`
-	Pool       string `json:"pool"`
-	Host       string `json:"host"`
-	Datastore  string `json:"datastore"`
-	Spec       string `json:"spec"`
-	Properties string `json:"properties"`
-	PoweredOn  bool   `json:"powered_on"`
+	Moid       string       `json:"moid"`
+	Folder     string       `json:"folder"`
+	Folders    []keptFolder `json:"folders"`
+	Pool       string       `json:"pool"`
+	Host       string       `json:"host"`
+	Datastore  string       `json:"datastore"`
+	Spec       string       `json:"spec"`
+	Properties string       `json:"properties"`
+	PoweredOn  bool         `json:"powered_on"`
+}
+
+// keptFolder is a folder that holds kept machines, maybe made since the lab was started.
+type keptFolder struct {
+	Moid string `json:"moid"`
+	Name string `json:"name"`
 }
 
 const saveEvery = 500 * time.Millisecond
@@ -71,10 +78,22 @@ func (l *lab) machinesToKeep() []keptMachine {
 
 func describe(vm *simulator.VirtualMachine) keptMachine {
 	return keptMachine{
-		Moid: vm.Self.Value, Folder: vm.Parent.Value, Pool: vm.ResourcePool.Value, Host: vm.Runtime.Host.Value,
-		Datastore: vm.Datastore[0].Value, Spec: encoded(specOf(vm)), Properties: encodedProperties(vm),
+		Moid: vm.Self.Value, Folder: vm.Parent.Value, Folders: foldersAbove(vm),
+		Pool: vm.ResourcePool.Value, Host: vm.Runtime.Host.Value, Datastore: vm.Datastore[0].Value,
+		Spec: encoded(specOf(vm)), Properties: encodedProperties(vm),
 		PoweredOn: vm.Runtime.PowerState == types.VirtualMachinePowerStatePoweredOn,
 	}
+}
+
+// foldersAbove is the path from the datacenter to the machine, the outermost first.
+func foldersAbove(vm *simulator.VirtualMachine) []keptFolder {
+	path := []keptFolder{}
+	folder, ok := simulator.Map.Get(*vm.Parent).(*simulator.Folder)
+	for ok {
+		path = append([]keptFolder{{Moid: folder.Self.Value, Name: folder.Name}}, path...)
+		folder, ok = simulator.Map.Get(*folder.Parent).(*simulator.Folder)
+	}
+	return path
 }
 
 func specOf(vm *simulator.VirtualMachine) types.VirtualMachineConfigSpec {
@@ -134,6 +153,10 @@ func (l *lab) restore(file string) {
 	must(json.Unmarshal(content, &kept))
 	for _, machine := range kept {
 		passMoid(machine.Moid)
+		for i := range machine.Folders {
+			passMoid(machine.Folders[i].Moid)
+			l.bringBackFolder(machine.Folders, i)
+		}
 		l.bringBack(machine)
 	}
 }
@@ -147,6 +170,22 @@ func passMoid(moid string) {
 		number, err = strconv.Atoi(next[strings.LastIndex(next, "-")+1:])
 		must(err)
 	}
+}
+
+// bringBackFolder makes a folder of the path, in the one before it, unless it is there.
+func (l *lab) bringBackFolder(path []keptFolder, i int) {
+	moid := reference("Folder", path[i].Moid)
+	if simulator.Map.Get(moid) != nil || i == 0 {
+		return
+	}
+	parent := reference("Folder", path[i-1].Moid)
+	made, err := methods.CreateFolder(context.Background(), l.service, &types.CreateFolder{This: parent, Name: path[i].Name})
+	must(err)
+	folder := simulator.Map.Get(made.Returnval).(*simulator.Folder)
+	simulator.Map.Remove(folder.Self)
+	folder.Self = moid
+	replace(simulator.Map.Get(parent).(*simulator.Folder).ChildEntity, made.Returnval, moid)
+	simulator.Map.Put(folder)
 }
 
 func (l *lab) bringBack(machine keptMachine) {
@@ -215,11 +254,15 @@ func (l *lab) rekey(vm *simulator.VirtualMachine, moid types.ManagedObjectRefere
 		lists = append(lists, &simulator.Map.Get(datastore).(*simulator.Datastore).Vm)
 	}
 	for _, list := range lists {
-		for i := range *list {
-			if (*list)[i] == had {
-				(*list)[i] = moid
-			}
-		}
+		replace(*list, had, moid)
 	}
 	simulator.Map.Put(vm)
+}
+
+func replace(list []types.ManagedObjectReference, had, moid types.ManagedObjectReference) {
+	for i := range list {
+		if list[i] == had {
+			list[i] = moid
+		}
+	}
 }
