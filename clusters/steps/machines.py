@@ -122,7 +122,7 @@ def ensure_machine_powered_on(work: Work) -> Outcome:
         if busy := work.follow(start_power_on(work.vcenter, vm.moid), message):
             return busy
         vm = work.find_vm()
-    where = f"{machine.name} is powered on{f' on {vm.host_name}' if vm.host_name else ''}."
+    where = f"{machine.name} {f'runs on {vm.host_name}' if vm.host_name else 'is powered on'}."
     return Done(
         where,
         (_note("MachinePoweredOn", where, machine),),
