@@ -27,7 +27,7 @@ from palette_portal.vsphere.machines import (
     start_power_off,
 )
 
-GONE_AGAIN_SECONDS = 1
+GONE_AGAIN_SECONDS = 3
 GONE_ONCE = "gone-once"
 REMOVING = "vCenter is removing the virtual machine."
 

@@ -37,7 +37,7 @@ from palette_portal.vsphere.tasks import cancel_task, find_recent_clone, read_ta
 
 LOOK_AGAIN_SECONDS = 1
 # Between the two looks that must both find nothing: a host or a datastore may be away for a moment.
-GONE_AGAIN_SECONDS = 1
+GONE_AGAIN_SECONDS = 3
 CLONE_FUNCTION = "clusters.steps.machines.ensure_machine_cloned"
 POWERING_OFF = "vCenter is powering the virtual machine off."
 DETACHING = "vCenter is detaching disks that are not the machine's own. Their files stay."

@@ -1,7 +1,7 @@
 """Wall time of deleting a cluster of 3 masters and 10 workers ÷ the critical path of the lab's delays.
 
-The same stack as `provision`. All machines go side by side: powered off (3 s), then removed (12 s). Between
-the two looks that have to agree that a machine is gone the portal waits 1 s, and only then it releases the
+The same stack as `provision`. All machines go side by side: powered off (5 s), then removed (20 s). Between
+the two looks that have to agree that a machine is gone the portal waits 3 s, and only then it releases the
 address: that pause is in the measured time and not in the critical path. Measured from Confirm to Deleted.
 """
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from palette_portal.orchestration.models import Operation
 
 MASTERS, WORKERS = 3, 10
-POWER_OFF_SECONDS, DESTROY_SECONDS = 3.0, 12.0
+POWER_OFF_SECONDS, DESTROY_SECONDS = 5.0, 20.0
 CRITICAL_SECONDS = POWER_OFF_SECONDS + DESTROY_SECONDS
 
 
