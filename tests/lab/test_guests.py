@@ -256,6 +256,24 @@ def test_restart_of_the_player_is_no_restart_of_the_nodes(
     assert set(portal.phases()) == {"heartbeat"}
 
 
+def test_restart_of_the_player_is_no_other_kubelet(
+    lab: Lab, vcenter: VSphere, portal: PortalDouble, tmp_path: Any
+) -> None:
+    first = user_data(portal, "init").replace("v1.31.2", "v1.32.3")
+    with Guests(lab.login(), data=tmp_path):
+        one = switch_on(vcenter, "one", first, address="10.10.0.21")
+        portal.wait_for(lambda: "ready" in portal.phases())
+        switch_on(vcenter, "two", user_data(portal, "join"), address="10.10.0.22")
+        portal.wait_for(lambda: portal.phases().count("ready") == 2)
+        vcenter.wait(one.PowerOffVM_Task())
+    portal.posted.clear()
+
+    with Guests(lab.login(), data=tmp_path):
+        portal.wait_for(lambda: "heartbeat" in portal.phases())
+
+    assert {posted.body["kubelet_version"] for posted in portal.posted} == {"v1.32.3"}
+
+
 def test_player_leaves_no_session_behind(lab: Lab, vcenter: VSphere) -> None:
     before = len(lab.sessions())
 

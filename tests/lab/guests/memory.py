@@ -6,7 +6,7 @@ A restart of the player or of a node is no new installation, also when the docum
 import json
 import threading
 from pathlib import Path
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from tests.lab.guests.watcher import Machine
 
@@ -14,6 +14,7 @@ from tests.lab.guests.watcher import Machine
 class Disk(TypedDict):
     options: dict[str, str]
     done: int
+    kubelet: NotRequired[str]
 
 
 class Memory:
@@ -28,9 +29,9 @@ class Memory:
         with self._lock:
             return self._disks.get(machine.disk) or Disk(options=machine.options, done=0)
 
-    def note(self, machine: Machine, options: dict[str, str], done: int) -> None:
+    def note(self, machine: Machine, options: dict[str, str], done: int, kubelet: str) -> None:
         with self._lock:
-            self._disks[machine.disk] = Disk(options=options, done=done)
+            self._disks[machine.disk] = Disk(options=options, done=done, kubelet=kubelet)
             unfinished = self._file.with_suffix(".new")
             unfinished.touch(mode=0o600)
             unfinished.write_text(json.dumps(self._disks))

@@ -92,14 +92,20 @@ class Node:
     """`done` is how many commands an earlier player has seen this node finish."""
 
     def __init__(
-        self, guest: Guest, documents: Documents, *, done: int, finished: Callable[[int], None]
+        self,
+        guest: Guest,
+        documents: Documents,
+        *,
+        done: int,
+        kubelet: str,
+        finished: Callable[[int, str], None],
     ) -> None:
         self._guest, self._documents, self._around = guest, documents, guest.around
         self._done, self._finished = done, finished
         self._address = documents.address or guest.dhcp_address()
         self._reporter = Reporter(documents.report, guest.pause, guest.say) if documents.report else None
         self._name = documents.host_name or guest.machine.name
-        self._version = ""
+        self._version = kubelet
         self._given_up = False
 
     def live(self) -> None:
@@ -117,7 +123,7 @@ class Node:
 
     def _note(self, number: int) -> None:
         if not self._guest.off.is_set():
-            self._finished(number)
+            self._finished(number, self._version)
 
     def _remember(self, command: Command) -> None:
         if command.runs("kubeadm"):

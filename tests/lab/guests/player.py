@@ -93,10 +93,12 @@ class Guests:
         except NotReadable:
             return None
 
-        def finished(number: int) -> None:
-            self._memory.note(machine, disk["options"], number)
+        def finished(number: int, kubelet: str) -> None:
+            self._memory.note(machine, disk["options"], number, kubelet)
 
-        return Node(guest, documents, done=disk["done"], finished=finished).live
+        return Node(
+            guest, documents, done=disk["done"], kubelet=disk.get("kubelet", ""), finished=finished
+        ).live
 
     def _switched_off(self, moid: str) -> None:
         guest, _ = self._guests.pop(moid, (None, None))
