@@ -187,12 +187,12 @@ def test_gateway_has_to_be_running(request_: ClusterRequest) -> None:
 
 
 def test_draft_of_a_profile_cannot_be_deployed(request_: ClusterRequest, editor: User) -> None:
-    ProfileVersion.objects.update(published_at=None)
     assert request_.profile_version is not None
-    request_.profile_version.refresh_from_db()
+    profile = request_.profile_version.profile
+    draft = ProfileVersion.objects.create(profile=profile, version="1.1.0", rank=10**12 + 10**6)
 
     with pytest.raises(Conflict, match="is a draft: publish it first"):
-        deploy_cluster(request=request_, by=editor)
+        deploy_cluster(request=replace(request_, profile_version=draft), by=editor)
 
 
 def test_profile_of_another_project_is_refused(request_: ClusterRequest, editor: User) -> None:
