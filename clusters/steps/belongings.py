@@ -102,12 +102,12 @@ def _volume_row(cluster: Cluster, vm: VirtualMachine, disk: Disk) -> Leftover:
         kind=LeftoverKind.VOLUME,
         name=disk.file_name[:255],
         moid=disk.datastore_moid,
-        path=f"{disk.capacity_kib // KIB_PER_GIB} GiB, was {disk.label} of {vm.name}",
+        path=f"{disk.capacity_kib // KIB_PER_GIB} GB, was {disk.label} of {vm.name}",
     )
 
 
 def _volume_note(vm: VirtualMachine, disk: Disk) -> Note:
-    size = f"{disk.capacity_kib // KIB_PER_GIB} GiB"
+    size = f"{disk.capacity_kib // KIB_PER_GIB} GB"
     sentence = (
         f"{disk.file_name} ({size}) is a volume of a workload. It is detached from {vm.name} and stays on "
         "its datastore: remove it there when its data is not needed."

@@ -168,7 +168,7 @@ def leave_behind(cluster: Cluster) -> None:
         ),
         (LeftoverKind.FOLDER, "shop-eu-1", "dc-1/vm/team-a/shop-eu-1", "group-v77"),
         (LeftoverKind.ADDRESS, "10.10.183.21", "kept back in the IP pool nodes", ""),
-        (LeftoverKind.VOLUME, "[ssd-1] fcd/3f2c9a51.vmdk", "20 GiB, was Hard disk 2", ""),
+        (LeftoverKind.VOLUME, "[ssd-1] fcd/3f2c9a51.vmdk", "20 GB, was Hard disk 2", ""),
     ]
     for kind, name, path, moid in rows:
         Leftover.objects.create(cluster=cluster, kind=kind, name=name, path=path, moid=moid)

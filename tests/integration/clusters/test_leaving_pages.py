@@ -292,7 +292,7 @@ def left_behind(**fields) -> Cluster:
     rows = [
         (LeftoverKind.MACHINE, "shop-cp-1", "dc-1/vm/team-a/shop-cp-1", "vm-42"),
         (LeftoverKind.ADDRESS, "10.10.183.21", "kept back in the IP pool nodes because of shop-cp-1", ""),
-        (LeftoverKind.VOLUME, "[ssd] fcd/data.vmdk", "20 GiB, was Hard disk 2 of shop-cp-1", ""),
+        (LeftoverKind.VOLUME, "[ssd] fcd/data.vmdk", "20 GB, was Hard disk 2 of shop-cp-1", ""),
     ]
     for kind, name, path, moid in rows:
         Leftover.objects.create(cluster=cluster, kind=kind, name=name, path=path, moid=moid)
