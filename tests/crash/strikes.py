@@ -14,7 +14,8 @@ from pathlib import Path
 from palette_portal.orchestration import engine
 from palette_portal.orchestration.models import Step
 
-LOSABLE = ("CloneVM_Task", "ReconfigVM_Task", "PowerOnVM_Task", "PowerOffVM_Task", "Destroy_Task")
+# ReconfigVM_Task is not among them: the lab's guests call it as well.
+LOSABLE = ("CloneVM_Task", "PowerOnVM_Task", "PowerOffVM_Task", "Destroy_Task")
 OUTAGE_SECONDS = 1.0
 
 
