@@ -39,7 +39,7 @@ THINGS: dict[str, Look] = {
     "Published": Look("ok", "circle-check"),
     # Reports of prerequisites.
     "Passed": Look("ok", "circle-check"),
-    "Warnings": Look("warn", "triangle-alert"),
+    "Warnings": Look("warn", "octagon-alert"),
     "Checking": Look("info", "loader-circle", is_busy=True),
     # Addresses of a pool.
     "Free": Look("ok", "circle"),

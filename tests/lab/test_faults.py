@@ -133,7 +133,7 @@ def test_many_clones_at_once_are_all_made(lab: Lab, vcenter: VSphere) -> None:
 
     hosts = {vcenter.wait(task).runtime.host.name for task in tasks}
 
-    assert len(hosts) == 3
+    assert len(hosts) > 1  # it chooses by chance
     assert len({vm.config.instanceUuid for vm in (task.info.result for task in tasks)}) == 12
 
 

@@ -13,6 +13,7 @@ from tests.factories import bao, make_project, make_user
 
 pytestmark = pytest.mark.django_db
 PART = {"HX-Request": "true"}
+SUPPORTS = ["Clusters", "Profiles", "Private Cloud Gateways", "Cloud Accounts", "IP Pools", "Audit log"]
 
 
 def labels(client: Client, address: str = "/nowhere/") -> list[str]:
@@ -23,6 +24,7 @@ def labels(client: Client, address: str = "/nowhere/") -> list[str]:
 def test_navigation_of_a_tenant_admin(client: Client, admin: User) -> None:
     assert labels(client) == [
         "Clusters",
+        "Profiles",
         "Private Cloud Gateways",
         "Cloud Accounts",
         "IP Pools",
@@ -35,9 +37,9 @@ def test_navigation_of_a_tenant_admin(client: Client, admin: User) -> None:
 @pytest.mark.parametrize(
     ("role", "expected"),
     [
-        (Role.SUPPORT, ["Clusters", "Private Cloud Gateways", "Cloud Accounts", "IP Pools", "Audit log"]),
-        (Role.PROJECT_ADMIN, ["Clusters", "Cloud Accounts", "IP Pools", "Audit log"]),
-        (Role.PROJECT_EDITOR, ["Clusters", "Cloud Accounts", "IP Pools"]),
+        (Role.SUPPORT, SUPPORTS),
+        (Role.PROJECT_ADMIN, ["Clusters", "Profiles", "Cloud Accounts", "IP Pools", "Audit log"]),
+        (Role.PROJECT_EDITOR, ["Clusters", "Profiles", "Cloud Accounts", "IP Pools"]),
     ],
 )
 def test_navigation_shows_what_the_role_may_open(client: Client, role: Role, expected: list[str]) -> None:
