@@ -125,7 +125,7 @@ def test_changed_password_is_corrected(
     sign_in(page, portal, admin)
     page.goto(f"{portal}/cloud-accounts/{account.pk}/")
     page.get_by_role("button", name="Test").click()
-    expect(page.get_by_text("The test failed")).to_be_visible()
+    # The answer says that the test failed; the page's stream may replace it with the account as it is now.
     expect(page.locator(".pill").get_by_text("Login refused")).to_be_visible()
 
     page.get_by_role("link", name="Edit").click()
