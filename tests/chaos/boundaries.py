@@ -5,7 +5,7 @@ import signal
 import time
 from pathlib import Path
 
-from palette_portal.orchestration import engine, owners
+from palette_portal.orchestration import engine, owners, worker
 from palette_portal.orchestration.models import Step
 
 BOUNDARIES = (
@@ -51,9 +51,13 @@ def install() -> None:
     claim_step, call = engine.claim_step, engine._call
     record_once, record_outcome = engine._record_once, engine.record_outcome
 
+    answer = worker.answer_doorbell
+
+    def answering(step_id):
+        pass_boundary("rung", _key_of(step_id))
+        answer(step_id)
+
     def claiming(step_id=None):
-        if step_id:
-            pass_boundary("rung", _key_of(step_id))
         claim = claim_step(step_id)
         if claim:
             # After the commit: claim_step is a transaction of its own.
@@ -76,6 +80,7 @@ def install() -> None:
 
     if os.environ.get("CHAOS_OWNERS_UNKNOWN"):
         owners._machine = lambda: ""
+    worker.answer_doorbell = answering
     engine.claim_step, engine._call = claiming, calling
     engine.record_outcome, engine._record_once = recording, committing
 
