@@ -16,6 +16,25 @@ PKI_GENERATED = "pki-generated"
 NODES_READY = "nodes-ready"
 CLUSTER_RUNNING = "cluster-running"
 
+# When workers are short: vCenter gets its longest work first, what leads to it comes next, and masters come
+# before the nodes that wait for them. No other step waits longer for these than that.
+_FIRST_SECONDS, _NEXT_SECONDS = 60, 30
+_CLONE = "machines.ensure_machine_cloned"
+_LEADING_TO_CLONES = {
+    "preparation.ensure_account_valid",
+    "preparation.ensure_placement_valid",
+    "preparation.ensure_addresses_claimed",
+    "folders.ensure_own_folder",
+    "images.ensure_image_template_found",
+}
+_LEADING_TO_A_NODE = {
+    "machines.ensure_machine_configured",
+    "machines.ensure_machine_powered_on",
+    "machines.wait_for_guest_address",
+    "nodes.ensure_control_plane_up",
+    "nodes.ensure_machine_joined",
+}
+
 
 def provision_plan(
     cluster: Cluster, machines: Sequence[Machine], *, extra_steps: Sequence[StepSpec] = ()
@@ -92,7 +111,7 @@ def machine_steps(
     )
     enter = "nodes.ensure_control_plane_up" if begins_cluster else "nodes.ensure_machine_joined"
     return [
-        step_spec(cloned, "Clone virtual machine", "machines.ensure_machine_cloned", before_clone, machine),
+        step_spec(cloned, "Clone virtual machine", _CLONE, before_clone, machine),
         step_spec(
             configured,
             "Configure virtual machine",
@@ -168,4 +187,14 @@ def step_spec(
         arguments={"machine": str(machine.id), **arguments} if machine else arguments,
         depends_on=tuple(depends_on),
         group=machine.name if machine else "",
+        head_start_seconds=_head_start(function, machine),
     )
+
+
+def _head_start(function: str, machine: Machine | None) -> int:
+    if function in _LEADING_TO_CLONES:
+        return _NEXT_SECONDS
+    is_first = function == _CLONE or (
+        function in _LEADING_TO_A_NODE and machine is not None and machine.pool.role == PoolRole.CONTROL_PLANE
+    )
+    return _FIRST_SECONDS if is_first else 0

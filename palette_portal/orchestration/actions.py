@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from uuid import UUID
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
@@ -107,6 +108,7 @@ def add_steps(operation: Operation, specs: Sequence[StepSpec]) -> list[Step]:
             function=spec.function,
             arguments=dict(spec.arguments),
             depends_on=list(spec.depends_on),
+            head_start_seconds=spec.head_start_seconds,
         )
         for position, spec in enumerate(specs, start=first)
     )
@@ -120,15 +122,15 @@ def release_operation(operation: Operation) -> bool:
         return False
     operation.refresh_from_db()
     announce_subject(operation.subject)  # first: a page knows the steps before it hears that one has begun
-    begin_ready_steps(operation)
-    record_event(
-        subject=operation.subject,
-        severity=Severity.INFO,
-        reason="OperationStarted",
-        message=f"{operation} started{f', asked for by {by}' if (by := operation.requested_by) else ''}.",
-        operation=operation,
-    )
-    end_if_done(operation)
+    with numbered_last():
+        record_event(
+            subject=operation.subject,
+            severity=Severity.INFO,
+            reason="OperationStarted",
+            message=f"{operation} started{f', asked for by {by}' if (by := operation.requested_by) else ''}.",
+            operation=operation,
+        )
+        go_on(operation)
     return True
 
 
@@ -180,7 +182,7 @@ def retry_step_now(step: Step, *, by: User | None) -> None:
         raise CannotRetry(step)
     ring_workers([step.pk])
     operation = step.operation
-    announce(_change(operation, step))
+    announce(_change(operation, step.pk))
     record_event(
         subject=operation.subject,
         severity=Severity.INFO,
@@ -218,7 +220,7 @@ def note_progress(external_ref: str, progress: int) -> int:
     waiting = Step.objects.filter(external_ref=external_ref, state=StepState.WAITING)
     steps = list(waiting.exclude(progress=progress).select_related("operation"))
     waiting.update(progress=progress)
-    announce(*(_change(step.operation, step) for step in steps))
+    announce(*(_change(step.operation, step.pk) for step in steps))
     return len(steps)
 
 
@@ -227,25 +229,32 @@ def announce_subject(subject: Subject) -> None:
     announce(Change(subject.tenant_id, subject.kind, subject.id))
 
 
-def begin_ready_steps(operation: Operation) -> None:
-    """Make steps Ready whose dependencies are all done, and ring. The caller holds the operation's lock."""
-    states = dict(operation.steps.values_list("key", "state"))
-    pending = operation.steps.filter(state=StepState.PENDING).order_by("position")
-    ready = [
-        step
-        for step in pending.only("pk", "depends_on", "operation_id")
-        if all(states.get(key) == StepState.DONE for key in step.depends_on)
-    ]
-    Step.objects.filter(pk__in=[step.pk for step in ready]).update(state=StepState.READY, due_at=Now())
-    ring_workers([step.pk for step in ready])
-    announce(*(_change(operation, step) for step in ready))
+def go_on(operation: Operation) -> None:
+    """Begin the steps whose dependencies are all done; with its last step the operation succeeds.
+
+    The caller holds the operation's lock.
+    """
+    steps = list(operation.steps.values_list("pk", "key", "state", "depends_on"))
+    done = {key for _, key, state, _ in steps if state == StepState.DONE}
+    if len(done) == len(steps):
+        _succeed(operation)
+        return
+    pending = (row for row in steps if row[2] == StepState.PENDING)
+    _begin(operation, [step_id for step_id, _, _, needed in pending if done.issuperset(needed)])
 
 
-def end_if_done(operation: Operation) -> bool:
-    """The operation succeeds with its last step. The caller holds the operation's lock."""
-    if operation.state != OperationState.RUNNING or operation.steps.exclude(state=StepState.DONE).exists():
-        return False
-    Operation.objects.filter(pk=operation.pk).update(state=OperationState.SUCCEEDED, finished_at=Now())
+def _begin(operation: Operation, step_ids: Sequence[UUID]) -> None:
+    if not step_ids:
+        return
+    Step.objects.filter(pk__in=step_ids).update(state=StepState.READY, due_at=Now())
+    ring_workers(step_ids)
+    announce(*(_change(operation, step_id) for step_id in step_ids))
+
+
+def _succeed(operation: Operation) -> None:
+    running = Operation.objects.filter(pk=operation.pk, state=OperationState.RUNNING)
+    if not running.update(state=OperationState.SUCCEEDED, finished_at=Now()):
+        return
     record_event(
         subject=operation.subject,
         severity=Severity.INFO,
@@ -254,7 +263,6 @@ def end_if_done(operation: Operation) -> bool:
         operation=operation,
     )
     _tell_end(operation)
-    return True
 
 
 def _tell_end(operation: Operation) -> None:
@@ -276,5 +284,5 @@ def _transaction_id() -> str:
         return row[0]
 
 
-def _change(operation: Operation, step: Step) -> Change:
-    return Change(operation.tenant_id, operation.subject_kind, operation.subject_id, step_id=step.pk)
+def _change(operation: Operation, step_id: UUID) -> Change:
+    return Change(operation.tenant_id, operation.subject_kind, operation.subject_id, step_id=step_id)

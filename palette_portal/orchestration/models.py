@@ -129,6 +129,9 @@ class Step(models.Model):
     function = models.CharField(max_length=200)
     arguments = models.JSONField(default=dict)
     depends_on = ArrayField(models.CharField(max_length=120), default=list)
+    head_start_seconds = models.PositiveSmallIntegerField(
+        default=0, db_default=0, help_text="Counts as due so much earlier when workers are short."
+    )
 
     state = models.CharField(max_length=12, choices=StepState.choices, default=StepState.PENDING)
     attempt = models.PositiveIntegerField(default=0, help_text="The attempt that runs or ran last.")

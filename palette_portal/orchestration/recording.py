@@ -11,8 +11,7 @@ from django.db.models.functions import Now
 from palette_portal.orchestration.actions import (
     add_steps,
     announce_subject,
-    begin_ready_steps,
-    end_if_done,
+    go_on,
     lock_reference,
 )
 from palette_portal.orchestration.changes import Change, announce
@@ -132,8 +131,7 @@ def _go_on(operation: Operation, outcome: Done) -> None:
         add_steps(operation, outcome.add_steps)
         # Pages draw them first, and then what becomes of each.
         announce_subject(operation.subject)
-    begin_ready_steps(operation)
-    end_if_done(operation)
+    go_on(operation)
 
 
 def _record_notes(step: Step, operation: Operation, outcome: Outcome) -> None:

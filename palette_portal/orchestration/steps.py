@@ -27,6 +27,8 @@ class StepSpec:
     arguments: Mapping[str, JSON] = field(default_factory=dict)
     depends_on: tuple[str, ...] = ()
     group: str = ""
+    # When workers are short, it goes before what became due up to so many seconds earlier.
+    head_start_seconds: int = 0
 
 
 class LostClaim(Exception):

@@ -97,3 +97,12 @@ def test_every_step_can_be_reached():
 
     order = list(TopologicalSorter({step.key: step.depends_on for step in steps}).static_order())
     assert len(order) == len(steps)
+
+
+def test_workers_that_are_short_start_clones_and_masters_first():
+    head_start = {step.key: step.head_start_seconds for step in plan(masters=1, workers=1)}
+
+    first = [f"gw-cp-1/{word}" for word in ("cloned", "configured", "powered-on", "address", "in-cluster")]
+    assert {head_start[key] for key in (*first, "gw-w-1/cloned")} == {60}
+    assert {head_start[key] for key in (ADDRESSES_CLAIMED, "account-valid", "image-found")} == {30}
+    assert head_start["gw-w-1/configured"] == head_start["gw-cp-1/blanked"] == head_start[NODES_READY] == 0
