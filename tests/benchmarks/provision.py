@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 NODES = 3
 CLONE_SECONDS, POWER_ON_SECONDS, BOOT_SECONDS = 3.0, 1.0, 3.0
 CRITICAL_SECONDS = CLONE_SECONDS + NODES * (POWER_ON_SECONDS + BOOT_SECONDS)
+# As palette-instructions.timer says; the lab's own nodes are more impatient.
+NODES_ASK_SECONDS = 15.0
 PATIENCE_SECONDS = 180
 DURATIONS = {
     "clone_seconds": CLONE_SECONDS,
@@ -64,7 +66,8 @@ def stack(*, clone_slots: int = 0, more_environment: Mapping[str, str] | None = 
             Lab(durations=DURATIONS, clone_slots=clone_slots) as lab,
             ProcessTree(say=sys.stderr.write) as tree,
         ):
-            for service in (*background_services(programs), guests(programs, lab)):
+            asking = {"instruction": NODES_ASK_SECONDS}
+            for service in (*background_services(programs), guests(programs, lab, **asking)):
                 tree.start(service)
             tree.start(web_service(programs, port=port, reload=False))
             yield lab
@@ -102,8 +105,8 @@ def migrate() -> None:
     call_command("createcachetable", verbosity=0)
 
 
-def guests(programs: Programs, lab: Lab) -> Service:
-    pace = {"boot": BOOT_SECONDS, "init": 0, "join": 0, "step": 0}
+def guests(programs: Programs, lab: Lab, **paces: float) -> Service:
+    pace = {"boot": BOOT_SECONDS, "init": 0, "join": 0, "step": 0} | paces
     options = [word for name, seconds in pace.items() for word in (f"--{name}-seconds", str(seconds))]
     return programs.service(
         "guests",
