@@ -30,6 +30,8 @@ from palette_portal.vsphere.machines import (
 from palette_portal.vsphere.tasks import find_recent_clone
 
 SLOW_GUEST = timedelta(minutes=5)
+# Powering on takes about a second; the watcher, which rings at its end, has seen it begin by then.
+POWER_ON_LOOK_SECONDS = 1.5
 
 
 @step
@@ -119,7 +121,8 @@ def ensure_machine_powered_on(work: Work) -> Outcome:
     vm = work.find_vm()
     if not vm.is_on:
         work.context.still_mine()
-        if busy := work.follow(start_power_on(work.vcenter, vm.moid), message):
+        task_moid = start_power_on(work.vcenter, vm.moid)
+        if busy := work.follow(task_moid, message, first_look_seconds=POWER_ON_LOOK_SECONDS):
             return busy
         vm = work.find_vm()
     where = f"{machine.name} {f'runs on {vm.host_name}' if vm.host_name else 'is powered on'}."

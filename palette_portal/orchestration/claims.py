@@ -27,8 +27,8 @@ _DUE = f"""
     (step.state IN ('Ready', 'Waiting', 'Retrying') AND step.due_at <= clock_timestamp() OR {_ABANDONED})
     AND operation.state = 'Running'
 """
-# What became due first, its head start counted. Within the same two seconds, what others wait for most likely:
-# steps of the subject itself, then what stands first in its plan.
+# What became due first, its head start counted. Within the same two seconds, what others wait for most
+# likely: steps of the subject itself, then what stands first in its plan.
 _URGENCY = """
     floor((extract(epoch FROM COALESCE(step.due_at, step.lease_until)) - step.head_start_seconds) / 2),
     step."group" <> '', step.position, COALESCE(step.due_at, step.lease_until)

@@ -4,15 +4,16 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('orchestration', '0005_operation_kind_clean_up'),
+        ("orchestration", "0005_operation_kind_clean_up"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='step',
-            name='head_start_seconds',
-            field=models.PositiveSmallIntegerField(db_default=0, default=0, help_text='Counts as due so much earlier when workers are short.'),
+            model_name="step",
+            name="head_start_seconds",
+            field=models.PositiveSmallIntegerField(
+                db_default=0, default=0, help_text="Counts as due so much earlier when workers are short."
+            ),
         ),
     ]

@@ -334,7 +334,10 @@ def test_of_steps_due_together_the_first_of_the_plan_goes_first():
 
 def test_step_with_a_head_start_goes_before_what_is_late_by_less():
     operation = start(
-        spec("early"), spec("late"), spec("clone", head_start_seconds=60), spec("other", head_start_seconds=30)
+        spec("early"),
+        spec("late"),
+        spec("clone", head_start_seconds=60),
+        spec("other", head_start_seconds=30),
     )
     now = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
     for key, seconds in {"early": 90, "late": 50, "other": 0, "clone": 0}.items():
