@@ -13,9 +13,10 @@ from django.utils import timezone
 from clusters.deploy.offers import get_offer
 from clusters.models import DeployDraft
 from clusters.profiles.models import ClusterProfile, LayerKind, ProfileLayer, ProfileVersion
-from gateways.models import CloudAccount, PrivateCloudGateway
+from gateways.models import CloudAccount, PrerequisiteReport, PrivateCloudGateway
 from ippools.models import IPPool
 from palette_portal.tenants.models import Project, User
+from tests.engine import run_due_steps
 from tests.lab.vcsim import Lab
 
 HTMX = {"HX-Request": "true"}
@@ -107,10 +108,23 @@ class DeployWalk:
         return self.client.post(reverse("clusters:deploy"), {**data, "then": then})
 
     def confirm(self) -> HttpResponse:
+        """After the report that the page asks for when it opens."""
+        self.report()
+        return self.deploy()
+
+    def deploy(self) -> HttpResponse:
         return self.client.post(reverse("clusters:deploy-confirm", args=[self.draft.pk]))
 
-    def report(self) -> HttpResponse:
-        return self.client.get(reverse("clusters:deploy-report", args=[self.draft.pk]), headers=HTMX)
+    def report(self, **data: str) -> HttpResponse:
+        """The review with the report that a worker made; one that was made a moment ago is taken again."""
+        self.ask_for_report(**data)
+        if PrerequisiteReport.objects.filter(finished_at=None).exists():
+            run_due_steps()
+        return self.get("review")
+
+    def ask_for_report(self, *, client: Client | None = None, **data: str) -> HttpResponse:
+        url = reverse("clusters:deploy-check", args=[self.draft.pk])
+        return (client or self.client).post(url, data, headers=HTMX)
 
     def placement(self, **changes: Any) -> dict[str, Any]:
         choices = get_offer(self.account).choices
