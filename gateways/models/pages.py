@@ -41,7 +41,7 @@ FRESH_FOR = timedelta(minutes=15)
 
 class PrerequisiteReportQuerySet(models.QuerySet["PrerequisiteReport"]):
     def visible_to(self, user: User) -> "PrerequisiteReportQuerySet":
-        """Those of accounts and gateways that the person sees; of deployments, those of the person's projects."""
+        """Those of accounts and gateways that the person sees, and of the deployments of own projects."""
         accounts = CloudAccount.objects.visible_to(user)
         gateways = PrivateCloudGateway.objects.visible_to(user)
         of_infrastructure = Q(cloud_account__in=accounts) | Q(gateway__in=gateways)
