@@ -248,7 +248,7 @@ def test_command_waits_for_a_worker_and_says_when_none_comes(
     walk.to_review()
     monkeypatch.setattr("tests.integration.deploy.test_review.run_due_steps", lambda: None)
 
-    with pytest.raises(CommandError, match="Does a worker run?"):
+    with pytest.raises(CommandError, match="Does a worker run"):
         repeat(tmp_path, export(walk), "--name", "payments-copy", "--wait", "0")
     assert not Cluster.objects.exists() and DeployDraft.objects.count() == 1
 
