@@ -27,6 +27,7 @@ CHECKED = StepSpec(
     key="prerequisites-checked",
     title="Check prerequisites",
     function="gateways.prerequisites.steps.ensure_prerequisites_checked",
+    head_start_seconds=60,  # a person waits for it
 )
 _SALT = "gateways.prerequisites"
 

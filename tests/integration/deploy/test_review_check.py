@@ -1,4 +1,4 @@
-"""The check that the review waits for: started once, streamed, shared, and what Deploy takes from it."""
+"""The check that the review waits for: when it starts, what Deploy takes from it, what goes wrong."""
 
 import json
 from datetime import timedelta
@@ -7,50 +7,18 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
-from pytest_django import DjangoAssertNumQueries
 
-from clusters.deploy.checks import check_draft, report_of, scope_of
-from clusters.deploy.drafts import discard_draft
+from clusters.deploy.checks import report_of, scope_of
 from clusters.deploy.request import request_of
-from clusters.deploy_live import DeployReviewChannel
-from clusters.models import Cluster, DeployDraft
+from clusters.models import Cluster
 from gateways.logins import LOGINS
 from gateways.models import CloudAccount, PrerequisiteReport
-from gateways.models.pages import FRESH_FOR
-from gateways.prerequisites.actions import KEPT, link_token, share_report
 from gateways.prerequisites.report import Report
-from palette_portal.orchestration.changes import Change
 from palette_portal.orchestration.models import Operation, Step, StepState
 from palette_portal.tenants.models import AuditRow, Role
 from tests.engine import make_waiting_steps_due, run_due_steps
-from tests.factories import amelia, bao, carla, make_project, make_user
-from tests.integration.deploy.test_review import export
-from tests.integration.deploy.walk import DeployWalk, text_of
-
-PRIVILEGE = "VirtualMachine.Config.CPUCount"
-
-
-@pytest.fixture
-def reviewed(walk: DeployWalk) -> DeployWalk:
-    walk.to_review()
-    return walk
-
-
-def the_report() -> PrerequisiteReport:
-    return PrerequisiteReport.objects.get()
-
-
-def withhold(walk: DeployWalk) -> None:
-    walk.lab.withhold(PRIVILEGE, on=walk.draft.pages["placement"]["values"]["folder"])
-
-
-def make_old(report: PrerequisiteReport) -> None:
-    assert report.finished_at is not None
-    earlier = FRESH_FOR + timedelta(seconds=1)
-    PrerequisiteReport.objects.filter(pk=report.pk).update(
-        finished_at=report.finished_at - earlier, created_at=report.created_at - earlier
-    )
-
+from tests.factories import make_user
+from tests.integration.deploy.walk import NEEDED, DeployWalk, make_old, text_of, the_report
 
 # When it starts
 
@@ -212,12 +180,12 @@ def test_deploy_on_an_old_report_is_refused_and_it_is_made_anew(reviewed: Deploy
 
 
 def test_deploy_with_failures_is_refused_until_a_new_check_passes(reviewed: DeployWalk) -> None:
-    withhold(reviewed)
+    reviewed.withhold()
 
     page, response = text_of(reviewed.report()), reviewed.deploy()
 
     assert "1 failed" in page and "Put right what failed first" in page
-    assert response.status_code == 422 and PRIVILEGE in text_of(response)
+    assert response.status_code == 422 and NEEDED in text_of(response)
     assert reviewed.url("placement") in text_of(response)
     reviewed.lab.grant_all()
     reviewed.report(again="1")
@@ -235,11 +203,11 @@ def test_deploy_with_warnings_goes_on(reviewed: DeployWalk) -> None:
 
 def test_deploy_looks_once_more(reviewed: DeployWalk) -> None:
     reviewed.report()
-    withhold(reviewed)
+    reviewed.withhold()
 
     response = reviewed.deploy()
 
-    assert response.status_code == 422 and PRIVILEGE in text_of(response)
+    assert response.status_code == 422 and NEEDED in text_of(response)
     assert not Cluster.objects.exists()
 
 
@@ -299,174 +267,3 @@ def test_account_that_cannot_be_used_any_more_is_not_checked(reviewed: DeployWal
 
     assert reviewed.ask_for_report().status_code == 409
     assert not PrerequisiteReport.objects.exists()
-
-
-# Who sees it
-
-
-def test_report_is_opened_and_shared_by_those_who_deploy(reviewed: DeployWalk) -> None:
-    withhold(reviewed)
-    page = text_of(reviewed.report())
-    report, editor = the_report(), Client()
-    url = reverse("accounts:report", args=[report.pk])
-    editor.force_login(make_user("pia", Role.PROJECT_EDITOR, project=reviewed.project))
-
-    shown = text_of(editor.get(url))
-    shared = editor.post(reverse("accounts:report-share", args=[report.pk]))
-
-    assert url in page
-    assert "Prerequisites of Cluster payments-prod" in shown and "You need the role" not in shown
-    assert shared.status_code == 302
-    report.refresh_from_db()
-    link = Client().get(reverse("accounts:shared-report", args=[link_token(report)]))
-    assert PRIVILEGE in text_of(link) and reviewed.account.password not in text_of(link)
-    script = editor.get(reverse("accounts:report-export", args=[report.pk, "govc"]))
-    assert PRIVILEGE in text_of(script)
-
-
-def test_report_is_read_in_the_project_and_hidden_from_strangers(reviewed: DeployWalk) -> None:
-    reviewed.report()
-    report, client = the_report(), Client()
-    url = reverse("accounts:report", args=[report.pk])
-    other = make_user("olga", Role.PROJECT_ADMIN, project=make_project(name="ledger"))
-
-    for reader in (
-        make_user("vera", Role.PROJECT_VIEWER, project=reviewed.project),
-        make_user("emil", Role.SUPPORT),
-        amelia(),
-    ):
-        client.force_login(reader)
-        assert client.get(url).status_code == 200
-    for stranger in (other, carla()):
-        client.force_login(stranger)
-        assert client.get(url).status_code == 404
-        assert client.get(reverse("accounts:report-export", args=[report.pk, "csv"])).status_code == 404
-        assert reviewed.ask_for_report(client=client).status_code == 404
-
-
-def test_viewer_neither_checks_nor_shares(reviewed: DeployWalk) -> None:
-    reviewed.report()
-    client = Client()
-    client.force_login(make_user("vera", Role.PROJECT_VIEWER, project=reviewed.project))
-
-    assert reviewed.ask_for_report(client=client).status_code == 403
-    assert client.post(reverse("accounts:report-share", args=[the_report().pk])).status_code == 403
-    assert PrerequisiteReport.objects.count() == 1
-
-
-# The stream
-
-
-def test_stream_sends_the_report_then_machines_and_the_foot(reviewed: DeployWalk) -> None:
-    reviewed.ask_for_report()
-    report = the_report()
-    where = {"draft_id": str(reviewed.draft.pk), "report_id": str(report.pk)}
-    subscription = DeployReviewChannel().open(reviewed.user, where, {})
-    assert subscription is not None
-
-    (before,) = subscription.snapshot()
-    run_due_steps()
-    (after,) = subscription.changed(Change(report.tenant_id, "prerequisite-report", report.pk))
-
-    assert 'id="prerequisite-report"' in before.html and "deploy-foot" not in before.html
-    for part in ("prerequisite-report", "deploy-machines", "deploy-foot"):
-        assert f'id="{part}"' in after.html
-    assert 'type="submit"' in after.html and after.html.count('hx-swap-oob="true"') == 3
-    step = Change(report.tenant_id, "prerequisite-report", report.pk, step_id=report.pk)
-    assert subscription.changed(step) == []
-
-
-def test_stream_says_nothing_of_a_draft_that_changed(reviewed: DeployWalk) -> None:
-    reviewed.ask_for_report()
-    where = {"draft_id": str(reviewed.draft.pk), "report_id": str(the_report().pk)}
-    subscription = DeployReviewChannel().open(reviewed.user, where, {})
-    assert subscription is not None
-    reviewed.accept("pools", reviewed.pools(master={"size": "3"}))
-
-    assert subscription.snapshot() == []
-
-
-def test_stream_is_closed_to_strangers_and_to_those_who_only_look(reviewed: DeployWalk) -> None:
-    reviewed.ask_for_report()
-    where = {"draft_id": str(reviewed.draft.pk), "report_id": str(the_report().pk)}
-    viewer = make_user("vera", Role.PROJECT_VIEWER, project=reviewed.project)
-
-    for user in (carla(), viewer):
-        assert DeployReviewChannel().open(user, where, {}) is None
-    for wrong in ({**where, "draft_id": where["report_id"]}, {**where, "report_id": where["draft_id"]}):
-        assert DeployReviewChannel().open(reviewed.user, wrong, {}) is None
-    assert DeployReviewChannel().open(bao(), where, {}) is not None
-
-
-# What is kept
-
-
-def test_report_of_a_discarded_draft_goes_as_others_do(reviewed: DeployWalk) -> None:
-    reviewed.report()
-    first, draft = the_report(), reviewed.draft
-    discard_draft(draft=draft, by=reviewed.user)
-    make_old(first)
-
-    for number in range(KEPT):
-        other = DeployDraft.objects.create(
-            project=draft.project, pages=draft.pages, variables=draft.variables
-        )
-        other.profile_version = draft.profile_version
-        other.created_at += timedelta(seconds=number)
-        other.save()
-        check_draft(other, by=reviewed.user)
-
-    assert not PrerequisiteReport.objects.filter(pk=first.pk).exists()
-    assert PrerequisiteReport.objects.count() == KEPT
-
-
-def test_reports_that_others_deploy_on_or_read_are_kept(reviewed: DeployWalk) -> None:
-    reviewed.report()
-    first = the_report()
-    for _ in range(KEPT):
-        reviewed.report(again="1")
-
-    assert PrerequisiteReport.objects.count() == KEPT + 1
-    share_report(report=first, by=reviewed.user)
-    for report in PrerequisiteReport.objects.all():
-        make_old(report)
-    reviewed.report(again="1")
-    assert PrerequisiteReport.objects.count() == KEPT + 1
-    assert PrerequisiteReport.objects.filter(pk=first.pk).exists()
-
-
-# JSON, and what it costs
-
-
-def test_export_says_how_the_check_stands(reviewed: DeployWalk) -> None:
-    withhold(reviewed)
-    states = [export(reviewed)["prerequisites"]]
-    reviewed.ask_for_report()
-    states.append(export(reviewed)["prerequisites"])
-    run_due_steps()
-    states.append(export(reviewed)["prerequisites"])
-    make_old(the_report())
-    states.append(export(reviewed)["prerequisites"])
-
-    assert [state["state"] for state in states] == ["not checked", "checking", "failed", "outdated"]
-    assert [bool(state["checked_at"]) for state in states] == [False, False, True, True]
-    assert PRIVILEGE in states[2]["failed"][0]
-
-
-def test_review_with_its_report_asks_the_database_little(
-    reviewed: DeployWalk, django_assert_max_num_queries: DjangoAssertNumQueries
-) -> None:
-    reviewed.report()
-
-    with django_assert_max_num_queries(24):
-        reviewed.get("review")
-
-
-def test_check_asks_the_database_as_little_with_many_reports(
-    reviewed: DeployWalk, django_assert_max_num_queries: DjangoAssertNumQueries
-) -> None:
-    for _ in range(KEPT):
-        reviewed.report(again="1")
-
-    with django_assert_max_num_queries(30):
-        reviewed.ask_for_report()

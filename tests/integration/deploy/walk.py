@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from datetime import timedelta
 from html import unescape
 from typing import Any
 
@@ -14,12 +15,14 @@ from clusters.deploy.offers import get_offer
 from clusters.models import DeployDraft
 from clusters.profiles.models import ClusterProfile, LayerKind, ProfileLayer, ProfileVersion
 from gateways.models import CloudAccount, PrerequisiteReport, PrivateCloudGateway
+from gateways.models.pages import FRESH_FOR
 from ippools.models import IPPool
 from palette_portal.tenants.models import Project, User
 from tests.engine import run_due_steps
 from tests.lab.vcsim import Lab
 
 HTMX = {"HX-Request": "true"}
+NEEDED = "VirtualMachine.Config.CPUCount"
 PAGES = ("basics", "profile", "parameters", "placement", "pools", "review")
 LAYERS = (
     (LayerKind.OS, "ubuntu", "24.04"),
@@ -126,6 +129,11 @@ class DeployWalk:
         url = reverse("clusters:deploy-check", args=[self.draft.pk])
         return (client or self.client).post(url, data, headers=HTMX)
 
+    def withhold(self, *privileges: str) -> None:
+        """The account lacks them on the folder for the machines; without any, one that it needs."""
+        folder = self.draft.pages["placement"]["values"]["folder"]
+        self.lab.withhold(*(privileges or (NEEDED,)), on=folder)
+
     def placement(self, **changes: Any) -> dict[str, Any]:
         choices = get_offer(self.account).choices
         datacenter = {o.name: o.moid for o in choices.options("datacenter", {})}["dc-1"]
@@ -195,6 +203,18 @@ class DeployWalk:
     def accept(self, page: str, data: dict[str, Any]) -> None:
         response = self.post(page, data)
         assert response.status_code == 302, errors_of(response) or text_of(response)
+
+
+def the_report() -> PrerequisiteReport:
+    return PrerequisiteReport.objects.get()
+
+
+def make_old(report: PrerequisiteReport) -> None:
+    assert report.finished_at is not None
+    earlier = FRESH_FOR + timedelta(seconds=1)
+    PrerequisiteReport.objects.filter(pk=report.pk).update(
+        finished_at=report.finished_at - earlier, created_at=report.created_at - earlier
+    )
 
 
 def text_of(response: HttpResponse) -> str:

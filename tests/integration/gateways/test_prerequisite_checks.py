@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from gateways.prerequisites import Place, Report, Scope, WantedMachine, run_checks
+from gateways.prerequisites import Place, Scope, WantedMachine, run_checks
 from gateways.prerequisites.clocks import CLOCKS_ASKED
 from gateways.prerequisites.exports.roles import needed_roles
 from gateways.prerequisites.table import load_tables
@@ -301,40 +301,6 @@ def test_names_of_other_machines_are_taken(lab, scope, inventory):
 
     assert (found.level, found.object_name) == ("failed", "infrastructure")
     assert "jump-host" in found.sentence
-
-
-@pytest.mark.parametrize(
-    ("own_folder", "level", "name"),
-    [("infrastructure", "failed", "infrastructure"), ("shop", "passed", "shop"), ("", "passed", "vm")],
-)
-def test_names_count_in_the_folder_of_the_clusters_own(lab, scope, inventory, own_folder, level, name):
-    root = next(folder for folder in inventory.folders if not folder.path)
-    wanted = replace(scope, folder_moid=root.moid, own_folder=own_folder)
-    wanted = replace(wanted, machines=(WantedMachine("jump-host", 2, 4096, 20),))
-
-    found = line(check(lab, wanted), "names")
-
-    assert (found.level, found.object_name) == (level, name)
-
-
-def test_network_of_pods_that_overlaps_a_pool_fails_without_vcenter(lab, scope, db):
-    pool = make_pool(make_gateway())
-    networks = (("pod", str(pool.network.supernet())), ("service", "172.31.0.0/16"))
-
-    report = check(lab, replace(scope, addresses=((pool, control_plane(1)),), networks=networks))
-
-    (found,) = report.failed
-    assert (found.key, found.object_name) == ("networks", pool.name)
-    assert "pod network" in found.sentence
-
-
-def test_report_knows_the_image_and_what_memory_is_free(lab, scope):
-    there, missing = check(lab, scope), check(lab, replace(scope, image_template="missing"))
-
-    assert (there.image_is_there, missing.image_is_there, check(lab).image_is_there) == (True, False, None)
-    assert there.free_memory_mib.keys() == {place.compute_cluster_moid for place in scope.places}
-    assert all(free > 0 for free in there.free_memory_mib.values())
-    assert Report.from_json(there.as_json()) == there
 
 
 @pytest.mark.parametrize(("gib", "level"), [(10, "passed"), (17, "warning"), (19, "failed")])
