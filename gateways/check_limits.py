@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.cache import cache
 
 from gateways.time_limit import within
+from palette_portal.http import Conflict
 from palette_portal.tenants.models import User
 from palette_portal.vsphere.endpoint import parse_server
 
@@ -20,12 +21,8 @@ CHECKS_PER_MINUTE = 20
 RESOLVE_SECONDS = 5.0
 
 
-class CheckRefused(Exception):
+class CheckRefused(Conflict):
     """vCenter is not asked; `reason` is the sentence for the person."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
 
 
 def check_allowed(*, by: User, server: str) -> None:

@@ -28,7 +28,7 @@ SECTIONS: tuple[tuple[str, frozenset[str]], ...] = (
             }
         ),
     ),
-    ("Room", frozenset({"capacity", "space", "names", "addresses"})),
+    ("Room", frozenset({"capacity", "space", "names", "addresses", "networks"})),
     ("Time of the hosts", frozenset({"ntp"})),
     ("Regions and zones", frozenset({"zone-tags"})),
 )

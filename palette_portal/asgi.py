@@ -16,6 +16,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "palette_portal.settings")
 pages = cast(Any, WSGIMiddleware(cast(Any, get_wsgi_application()), workers=8))
 
 # Django must be set up before the apps' modules are imported.
+from clusters.deploy_live import DeployReviewChannel  # noqa: E402
 from clusters.live import ClusterChannel, ClusterListChannel  # noqa: E402
 from gateways.account_live import AccountChannel  # noqa: E402
 from gateways.live import GatewayChannel  # noqa: E402
@@ -34,6 +35,7 @@ streams = LiveStreams(
         ("streams/ippools/", PoolChannel()),
         ("streams/clusters/", ClusterListChannel()),
         ("streams/clusters/<uuid:cluster_id>/", ClusterChannel()),
+        ("streams/deploy/<uuid:draft_id>/<uuid:report_id>/", DeployReviewChannel()),
         ("streams/prerequisites/<uuid:report_id>/", ReportChannel()),
     ]
 )

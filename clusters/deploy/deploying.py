@@ -7,9 +7,10 @@ from django.db import transaction
 
 from clusters.actions.deploy import deploy_cluster
 from clusters.deploy.accounts import account_of
-from clusters.deploy.checks import check_deployment
+from clusters.deploy.checks import check_deployment, reason_against, report_of
 from clusters.deploy.drafts import (
     BASICS,
+    PARAMETERS,
     PLACEMENT,
     POOLS,
     first_incomplete,
@@ -20,9 +21,10 @@ from clusters.deploy.drafts import (
 from clusters.deploy.forms.pools import MASTER
 from clusters.deploy.offers import Offer, fetch_offer
 from clusters.deploy.request import request_of
-from clusters.deploy.review import Review
+from clusters.deploy.wizard import REVIEW
 from clusters.models import Cluster, DeployDraft
 from gateways.placement import TITLES
+from gateways.prerequisites import Report
 from palette_portal.http import Conflict
 from palette_portal.tenants.models import User
 from palette_portal.vsphere.errors import VSphereError
@@ -46,8 +48,18 @@ def deploy_draft(*, draft: DeployDraft, by: User) -> Cluster:
         raise DeploymentRefused(
             incomplete, open_reason(draft, incomplete) or "This page is not filled in yet."
         )
+    _check_report(draft)
     _check_vcenter(draft)
     return _deploy(draft, by)
+
+
+def _check_report(draft: DeployDraft) -> None:
+    """What the review shows has to be about this draft, done, recent, and without failures."""
+    report = report_of(draft)
+    if report is not None and report.is_fresh:
+        _refuse_failures(Report.from_json(report.content))
+    elif account_of(draft) is not None:
+        raise DeploymentRefused(REVIEW, reason_against(report))
 
 
 def _check_vcenter(draft: DeployDraft) -> None:
@@ -57,17 +69,26 @@ def _check_vcenter(draft: DeployDraft) -> None:
     try:
         offer = fetch_offer(account)
         _check_choices(draft, offer)
-        finding = check_deployment(Review(request_of(draft), offer))
+        found = check_deployment(request_of(draft))
     except VSphereError as error:
         raise DeploymentRefused(PLACEMENT, f"{error.sentence} {error.hint}".strip()) from error
     except Conflict as conflict:
         raise DeploymentRefused(POOLS, conflict.reason) from conflict
-    for line in finding.report.failed:
-        page = BASICS if line.key == "names" else PLACEMENT if line.key in _PLACEMENT_LINES else POOLS
+    _refuse_failures(found)
+
+
+def _refuse_failures(report: Report) -> None:
+    for line in report.failed:
+        page = _PAGES.get(line.key.partition(":")[0], POOLS)
         raise DeploymentRefused(page, f"{line.sentence} {line.hint}".strip())
 
 
-_PLACEMENT_LINES = ("dns", "login", "version", "folder", "image-template", "privileges")
+# Where a failed line can be put right, when it is not with the node pools.
+_PAGES = {
+    "names": BASICS,
+    "networks": PARAMETERS,
+    **dict.fromkeys(("dns", "login", "version", "folder", "image-template", "privileges"), PLACEMENT),
+}
 
 
 def _check_choices(draft: DeployDraft, offer: Offer) -> None:

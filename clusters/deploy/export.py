@@ -6,6 +6,7 @@ Masked variables are named without their values: whoever repeats it is asked for
 from collections.abc import Mapping
 from typing import Any
 
+from clusters.deploy.checks import sentence_of
 from clusters.deploy.drafts import (
     BASICS,
     PARAMETERS,
@@ -19,6 +20,8 @@ from clusters.deploy.forms.pools import MASTER
 from clusters.deploy.layers import definitions_of
 from clusters.deploy.review import Review
 from clusters.models import DeployDraft
+from gateways.models import PrerequisiteReport
+from gateways.prerequisites import Report
 
 KIND, VERSION = "palette-portal/cluster-deployment", 1
 ENVIRONMENT = "DEPLOY_VAR_"
@@ -33,7 +36,7 @@ _PLACEMENT = (
 )
 
 
-def document_of(draft: DeployDraft, review: Review) -> dict[str, Any]:
+def document_of(draft: DeployDraft, review: Review, report: PrerequisiteReport | None) -> dict[str, Any]:
     """Nothing in it says where it came from, but the people and objects it names."""
     return {
         "kind": KIND,
@@ -45,6 +48,7 @@ def document_of(draft: DeployDraft, review: Review) -> dict[str, Any]:
         PLACEMENT: _placement(draft),
         POOLS: _pools(page_values(draft, POOLS)),
         "planned": planned(review),
+        "prerequisites": prerequisites(report),
     }
 
 
@@ -70,6 +74,20 @@ def planned(review: Review) -> dict[str, Any]:
             for machine in review.machines
         ],
         "addresses": {claim.demand.pool.name: str(claim.demand.needed) for claim in review.claims},
+    }
+
+
+def prerequisites(report: PrerequisiteReport | None) -> dict[str, Any]:
+    """How the check stands, as the page shows it; not read back either."""
+    if report is None:
+        return {"state": "not checked", "checked_at": None, "failed": [], "warnings": []}
+    found = Report.from_json(report.content)
+    state = report.level if report.is_fresh else "checking" if report.is_running else "outdated"
+    return {
+        "state": state,
+        "checked_at": report.finished_at.isoformat() if report.finished_at else None,
+        "failed": [sentence_of(line) for line in found.failed],
+        "warnings": [sentence_of(line) for line in found.warnings],
     }
 
 

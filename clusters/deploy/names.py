@@ -6,6 +6,8 @@ from clusters.deploy.offers import Offer, ask
 from clusters.models import PoolRole
 from clusters.names import label, machine_name
 from gateways.models import CloudAccount
+from gateways.prerequisites import Scope
+from gateways.prerequisites.objects import machines_folder
 from palette_portal.vsphere.machines.looking import names_in_folder
 
 CONTROL_PLANE = "cp"
@@ -41,14 +43,6 @@ def taken_names(
 
 def _own_folder(offer: Offer, folder_moid: str, cluster_name: str) -> str:
     """A folder of the cluster's name in the chosen one; empty while there is none."""
-    paths = {folder.moid: folder.path for folder in offer.inventory.folders}
-    wanted = "/".join(filter(None, [paths.get(folder_moid, ""), label(cluster_name)]))
-    datacenters = {folder.moid: folder.datacenter_moid for folder in offer.inventory.folders}
-    return next(
-        (
-            folder.moid
-            for folder in offer.inventory.folders
-            if folder.path == wanted and folder.datacenter_moid == datacenters.get(folder_moid)
-        ),
-        "",
-    )
+    wanted = Scope(folder_moid=folder_moid, own_folder=label(cluster_name))
+    folder = machines_folder(wanted, offer.inventory)
+    return folder.moid if folder else ""

@@ -1,18 +1,15 @@
 """Everything that will be made, before it is made: machines, addresses, and how long it may take."""
 
-import ipaddress
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from clusters.actions.requests import ClusterRequest, PlacementRequest, PoolRequest
 from clusters.deploy.names import machine_names, short_name
-from clusters.deploy.offers import NO_OFFER, Offer
 from clusters.deploy.room import Demand, demands
 from clusters.models import AddressAllocation, PoolRole
 from clusters.names import label
-from gateways.networks import overlap
 from gateways.placement import size_in_words
 from ippools.models import IPPool
 from ippools.usage import with_counts
@@ -47,7 +44,8 @@ class Claim:
 @dataclass(frozen=True)
 class Review:
     request: ClusterRequest
-    offer: Offer = field(default=NO_OFFER, repr=False)
+    # By the compute cluster's moid; as far as it is known.
+    free_memory_mib: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def is_static(self) -> bool:
@@ -81,10 +79,10 @@ class Review:
         return planned
 
     def _left(self, compute_cluster_moid: str, taken_mib: int) -> str:
-        capacity = self.offer.capacities.get(compute_cluster_moid)
-        if capacity is None:
+        free = self.free_memory_mib.get(compute_cluster_moid)
+        if free is None:
             return ""
-        left = capacity.free_memory_mib - taken_mib
+        left = free - taken_mib
         return size_in_words(left * 1024**2) if left >= 0 else f"{size_in_words(-left * 1024**2)} too little"
 
     def _next_address(self, pool: PoolRequest) -> str:
@@ -117,19 +115,6 @@ class Review:
             for address in [*nodes, *([self.endpoint] if master.ip_pool == ip_pool else [])]
             if address
         ]
-
-    @property
-    def problems(self) -> list[str]:
-        """What forbids it without asking vCenter."""
-        return [*(claim.demand.problem for claim in self.claims if claim.demand.problem), *self._overlaps()]
-
-    def _overlaps(self) -> Iterator[str]:
-        cidrs = [("pod", self.request.pod_cidr), ("service", self.request.service_cidr)]
-        for ip_pool in self.request.reservations:
-            for what, cidr in cidrs:
-                if overlap(ipaddress.ip_network(cidr), ip_pool.network):
-                    where = f"{ip_pool.network}, where the IP pool {ip_pool.name} is"
-                    yield f"The {what} network {cidr} of the profile overlaps {where}."
 
     @property
     def num_cpus(self) -> int:

@@ -10,8 +10,7 @@ from gateways.models.accounts import CloudAccount
 from gateways.models.gateways import PrivateCloudGateway
 from palette_portal.encryption import EncryptedTextField
 from palette_portal.orchestration.steps import Subject
-from palette_portal.tenants.models import Tenant, User
-from palette_portal.tenants.permissions import Permission, can
+from palette_portal.tenants.models import Project, Tenant, User
 
 
 def _empty() -> dict[str, Any]:
@@ -36,23 +35,30 @@ class ConfigureDraft(models.Model):
 
 # How long a link to a report works.
 SHARED_FOR = timedelta(days=7)
+# How long a report is relied on: what it says of a vCenter was true then.
+FRESH_FOR = timedelta(minutes=15)
 
 
 class PrerequisiteReportQuerySet(models.QuerySet["PrerequisiteReport"]):
     def visible_to(self, user: User) -> "PrerequisiteReportQuerySet":
-        """Those of accounts and gateways that the person sees. Deployments of others: in the whole tenant."""
+        """Those of accounts and gateways that the person sees, and of the deployments of own projects."""
         accounts = CloudAccount.objects.visible_to(user)
         gateways = PrivateCloudGateway.objects.visible_to(user)
-        seen = self.filter(Q(cloud_account__in=accounts) | Q(gateway__in=gateways))
-        sees_all = can(user, Permission.VIEW_CLOUD_ACCOUNTS)
-        return seen if sees_all else seen.filter(Q(deployment="") | Q(requested_by=user))
+        of_infrastructure = Q(cloud_account__in=accounts) | Q(gateway__in=gateways)
+        of_projects = Q(project__in=Project.objects.visible_to(user))
+        return self.filter(Q(project=None) & of_infrastructure | of_projects)
+
+    def in_use(self) -> "PrerequisiteReportQuerySet":
+        """Those that somebody waits for, or may deploy on."""
+        since = timezone.now() - FRESH_FOR
+        return self.filter(Q(finished_at__gt=since) | Q(finished_at=None, created_at__gt=since))
 
     def shared(self) -> "PrerequisiteReportQuerySet":
         return self.exclude(share_key="").filter(shared_at__gt=timezone.now() - SHARED_FOR)
 
 
 class PrerequisiteReport(models.Model):
-    """One check of a vCenter: of an account, or of what a gateway is being configured with."""
+    """One check of a vCenter: of an account, perhaps for a deployment, or of a gateway's configuration."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+")
@@ -66,6 +72,8 @@ class PrerequisiteReport(models.Model):
         on_delete=models.CASCADE,
         related_name="prerequisite_reports",
     )
+    # Of a deployment with an account: where to. The people of the project see it.
+    project = models.ForeignKey(Project, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
     # Given when it is about a deployment: what it is called, and a digest of what was asked for.
     deployment = models.CharField(max_length=100, blank=True)
     fingerprint = models.CharField(max_length=64, blank=True)
@@ -94,6 +102,11 @@ class PrerequisiteReport(models.Model):
                 condition=Q(cloud_account=None) ^ Q(gateway=None), name="report_of_account_or_gateway"
             ),
             models.CheckConstraint(
+                condition=Q(project=None) & (Q(deployment="") | Q(cloud_account=None))
+                | Q(project__isnull=False, cloud_account__isnull=False) & ~Q(deployment=""),
+                name="report_of_deployment_with_project",
+            ),
+            models.CheckConstraint(
                 condition=Q(finished_at=None, level="") | (Q(finished_at__isnull=False) & ~Q(level="")),
                 name="report_finished_with_level",
             ),
@@ -117,6 +130,10 @@ class PrerequisiteReport(models.Model):
         return self.finished_at is None
 
     @property
+    def is_fresh(self) -> bool:
+        return self.finished_at is not None and self.finished_at > timezone.now() - FRESH_FOR
+
+    @property
     def shared_until(self) -> datetime | None:
         return self.shared_at + SHARED_FOR if self.shared_at else None
 
@@ -131,5 +148,5 @@ class PrerequisiteReport(models.Model):
             id=self.id,
             name=f"prerequisites of {self.about}"[:200],
             tenant_id=self.tenant_id,
-            project_id=self.cloud_account.project_id if self.cloud_account else None,
+            project_id=self.project_id or (self.cloud_account.project_id if self.cloud_account else None),
         )

@@ -18,14 +18,16 @@ from palette_portal.orchestration.actions import announce_subject, start_operati
 from palette_portal.orchestration.models import OperationKind
 from palette_portal.orchestration.steps import StepSpec
 from palette_portal.tenants import audit
-from palette_portal.tenants.models import User
+from palette_portal.tenants.models import Project, User
 
-# Of an account, or of a gateway: older ones go when a new one comes, unless somebody may be reading a link.
+# Of an account, or of a gateway: older ones go when a new one comes, unless somebody may be reading a link or
+# deploy on what it says.
 KEPT = 6
 CHECKED = StepSpec(
     key="prerequisites-checked",
     title="Check prerequisites",
     function="gateways.prerequisites.steps.ensure_prerequisites_checked",
+    head_start_seconds=60,  # a person waits for it
 )
 _SALT = "gateways.prerequisites"
 
@@ -35,12 +37,17 @@ def start_check(
     *,
     account: CloudAccount | None = None,
     gateway: PrivateCloudGateway | None = None,
+    project: Project | None = None,
     scope: Scope = EMPTY,
     deployment: str = "",
     fingerprint: str = "",
+    reuse: bool = False,
     by: User,
 ) -> PrerequisiteReport:
-    """Of an account, or of a gateway's draft. One that asks the same and still runs is given back."""
+    """Of an account, or of a gateway's draft. One that asks the same and still runs is given back.
+
+    So is one that ended a short while ago, with `reuse`.
+    """
     subject = account or gateway
     assert subject is not None
     lock = type(subject)._base_manager.select_for_update(of=("self",)).filter(pk=subject.pk)
@@ -49,12 +56,13 @@ def start_check(
     same = {
         "cloud_account": account,
         "gateway": gateway,
+        "project": project,
         "deployment": deployment,
         "fingerprint": fingerprint,
     }
-    running = PrerequisiteReport.objects.filter(**same, finished_at=None).first()
-    if running is not None:
-        return running
+    latest = latest_report(**same)
+    if latest is not None and (latest.is_running or (reuse and latest.is_fresh)):
+        return latest
     report = PrerequisiteReport.objects.create(
         tenant_id=subject.tenant_id, scope=scope.as_json(), requested_by=by, **same
     )
@@ -128,7 +136,8 @@ def _forget_old(report: PrerequisiteReport) -> None:
     others = others.exclude(deployment="") if report.deployment else others.filter(deployment="")
     kept = others.values_list("pk", flat=True)[:KEPT]
     shared = PrerequisiteReport.objects.shared().values("pk")
-    others.exclude(pk__in=list(kept)).exclude(pk__in=shared).delete()
+    in_use = others.in_use().exclude(deployment="").values("pk")
+    others.exclude(pk__in=list(kept)).exclude(pk__in=shared).exclude(pk__in=in_use).delete()
 
 
 def _audit(report: PrerequisiteReport, action: str, by: User, **detail: Any) -> None:
@@ -141,7 +150,7 @@ def _audit(report: PrerequisiteReport, action: str, by: User, **detail: Any) -> 
         obj_id=about.pk,
         obj_name=str(about),
         tenant=report.tenant,
-        project=report.cloud_account.project if report.cloud_account else None,
+        project=report.project or (report.cloud_account.project if report.cloud_account else None),
         report=str(report.pk),
         **({"deployment": report.deployment} if report.deployment else {}),
         **detail,

@@ -73,6 +73,10 @@ class Objects:
         return next((item for item in self.inventory.folders if item.moid == moid), None)
 
     @property
+    def machines_folder(self) -> Folder | None:
+        return machines_folder(self.scope, self.inventory)
+
+    @property
     def image_folders(self) -> tuple[Folder, ...]:
         return image_folders(self.scope, self.inventory, self.datacenter_moids)
 
@@ -84,6 +88,24 @@ class Objects:
                 if self.scope.image_template and item.name == self.scope.image_template:
                     return folder, item
         return None
+
+
+def machines_folder(scope: Scope, inventory: Inventory) -> Folder | None:
+    """None while the cluster's own folder does not exist."""
+    chosen = next((item for item in inventory.folders if item.moid == scope.folder_moid), None)
+    return folder_below(inventory, chosen, scope.own_folder) if chosen and scope.own_folder else chosen
+
+
+def folder_below(inventory: Inventory, parent: Folder, name: str) -> Folder | None:
+    path = "/".join(filter(None, [parent.path, name]))
+    return next(
+        (
+            folder
+            for folder in inventory.folders
+            if (folder.path, folder.datacenter_moid) == (path, parent.datacenter_moid)
+        ),
+        None,
+    )
 
 
 def image_folders(scope: Scope, inventory: Inventory, datacenters: Iterable[str]) -> tuple[Folder, ...]:

@@ -1,7 +1,7 @@
 """What a check found, line by line: plain values that are stored as JSON and shown, exported and shared."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 Level = Literal["passed", "warning", "failed"]
@@ -43,6 +43,10 @@ class Report:
     version: str = ""
     principal: str = ""
     round_trips: int = 0
+    # None while nobody looked for the image.
+    image_is_there: bool | None = None
+    # Of the chosen compute clusters, by moid.
+    free_memory_mib: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def level(self) -> Level:
@@ -77,7 +81,7 @@ class Report:
         return cls(**{**{name: value[name] for name in FACTS if name in value}, "lines": lines})
 
 
-FACTS = ("server", "version", "principal", "round_trips")
+FACTS = ("server", "version", "principal", "round_trips", "image_is_there", "free_memory_mib")
 
 
 def _line(entry: Mapping[str, Any]) -> Line:

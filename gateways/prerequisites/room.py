@@ -2,7 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from ipaddress import ip_network
 
+from gateways.networks import overlap
 from gateways.placement import GB, free_space, size_in_words
 from gateways.prerequisites.objects import Objects
 from gateways.prerequisites.report import Line
@@ -10,6 +12,7 @@ from gateways.prerequisites.scope import Scope, WantedMachine
 from gateways.prerequisites.words import listed
 from ippools.actions import check_has_room, free_count
 from ippools.actions.room import addresses_in_words
+from ippools.models import IPPool
 from palette_portal.http import Conflict
 
 MIB_PER_GB = 1024
@@ -67,10 +70,10 @@ def _storage(objects: Objects) -> Iterator[Line]:
 
 
 def _names(objects: Objects) -> Line:
-    scope, folder = objects.scope, objects.folder(objects.scope.folder_moid)
-    there = {item.name for item in objects.contents.get(scope.folder_moid, ())}
+    scope, folder = objects.scope, objects.machines_folder
+    there = {item.name for item in objects.contents.get(folder.moid, ())} if folder else set()
     taken = [machine.name for machine in scope.machines if machine.name in there]
-    kind, name = "Folder", (folder.path or "vm") if folder else ""
+    kind, name = "Folder", _path(objects)
     if taken:
         hint = "Rename or remove them in vCenter, or choose another folder: the portal never touches them."
         sentence = f"It holds other machines with these names: {listed(taken, most=3)}."
@@ -83,9 +86,18 @@ def _names(objects: Objects) -> Line:
     return Line("names", "passed", kind, name, free)
 
 
+def _path(objects: Objects) -> str:
+    """Where the machines go, also while the cluster's own folder does not exist."""
+    chosen = objects.folder(objects.scope.folder_moid)
+    if chosen is None:
+        return ""
+    return "/".join(filter(None, [chosen.path, objects.scope.own_folder])) or "vm"
+
+
 def address_lines(scope: Scope) -> Iterator[Line]:
     """Needs no vCenter."""
     for pool, needed in scope.addresses:
+        yield from _overlaps(pool, scope)
         try:
             check_has_room(pool, needed)
         except Conflict as conflict:
@@ -94,3 +106,11 @@ def address_lines(scope: Scope) -> Iterator[Line]:
         else:
             sentence = f"{addresses_in_words(free_count(pool))} free; {needed.total} needed: {needed}."
             yield Line("addresses", "passed", "IP pool", pool.name, sentence)
+
+
+def _overlaps(pool: IPPool, scope: Scope) -> Iterator[Line]:
+    for what, cidr in scope.networks:
+        if overlap(ip_network(cidr), pool.network):
+            sentence = f"The {what} network {cidr} of the profile overlaps {pool.network}, where the pool is."
+            hint = "Change it in the values of the pack, or choose another IP pool."
+            yield Line("networks", "failed", "IP pool", pool.name, sentence, hint)

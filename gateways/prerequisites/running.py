@@ -13,7 +13,7 @@ from django.conf import settings
 from gateways.logins import note_refusal, open_session
 from gateways.models import CloudAccount
 from gateways.prerequisites.clocks import clock_lines
-from gateways.prerequisites.objects import MOST_OBJECTS, Objects, image_folders, targets
+from gateways.prerequisites.objects import MOST_OBJECTS, Objects, image_folders, machines_folder, targets
 from gateways.prerequisites.permissions import privilege_lines, wanted_ids
 from gateways.prerequisites.placing import placing_lines
 from gateways.prerequisites.report import Line, Report
@@ -103,11 +103,14 @@ class _Run:
             version=vcenter.about.version,
             principal=objects.survey.username,
             round_trips=vcenter.round_trips - before,
+            image_is_there=objects.image is not None if self.scope.image_template else None,
+            free_memory_mib=_free_memory(objects),
         )
 
     def _read(self, vcenter: VCenter) -> Objects:
         survey, scope = read_survey(vcenter), self.scope
-        folders = {folder.moid for folder in survey.inventory.folders if folder.moid == scope.folder_moid}
+        machines = machines_folder(scope, survey.inventory)
+        folders = {machines.moid} if machines else set()
         if scope.image_template:
             found = image_folders(scope, survey.inventory, [scope.datacenter_moid])
             folders |= {folder.moid for folder in found}
@@ -195,6 +198,12 @@ def _privileges(objects: Objects, vcenter: VCenter) -> Iterator[Line]:
     if len(every) > len(wanted):
         sentence = f"Compared on {len(wanted)} of {len(every)} objects, the general ones first."
         yield Line("privileges", "passed", "vCenter", vcenter.server, sentence)
+
+
+def _free_memory(objects: Objects) -> dict[str, int]:
+    capacities = objects.survey.capacities
+    chosen = [cluster.moid for cluster in objects.clusters if cluster.moid in capacities]
+    return {moid: capacities[moid].free_memory_mib for moid in chosen}
 
 
 def _placement(objects: Objects, vcenter: VCenter) -> Iterator[Line]:

@@ -42,6 +42,10 @@ class Scope:
     places: tuple[Place, ...] = ()
     machines: tuple[WantedMachine, ...] = ()
     addresses: tuple[tuple[IPPool, Reservation], ...] = ()
+    # A folder of this name in the folder takes the machines; it may not exist yet.
+    own_folder: str = ""
+    # What the cluster calls its networks, and their CIDRs: no addresses of a pool may be in them.
+    networks: tuple[tuple[str, str], ...] = ()
 
     @property
     def is_deployment(self) -> bool:
@@ -54,6 +58,7 @@ class Scope:
             "places": [asdict(place) for place in self.places],
             "machines": [asdict(machine) for machine in self.machines],
             "addresses": [[str(pool.pk), asdict(needed)] for pool, needed in self.addresses],
+            "networks": [list(network) for network in self.networks],
         }
 
     @classmethod
@@ -66,8 +71,16 @@ class Scope:
             places=tuple(Place(**place) for place in value.get("places", ())),
             machines=tuple(WantedMachine(**machine) for machine in value.get("machines", ())),
             addresses=tuple((pools[key], Reservation(**needed)) for key, needed in wanted if key in pools),
+            networks=tuple((what, cidr) for what, cidr in value.get("networks", ())),
         )
 
 
-PLAIN = ("datacenter_moid", "folder_moid", "image_folder", "image_template", "image_will_be_imported")
+PLAIN = (
+    "datacenter_moid",
+    "folder_moid",
+    "own_folder",
+    "image_folder",
+    "image_template",
+    "image_will_be_imported",
+)
 EMPTY = Scope()

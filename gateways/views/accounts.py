@@ -14,7 +14,7 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from gateways.account_pages import detail_context, list_context
 from gateways.actions import accounts as actions
-from gateways.check_limits import CheckRefused, check_allowed
+from gateways.check_limits import check_allowed
 from gateways.forms.account import TENANT, AccountForm
 from gateways.models import CloudAccount
 from gateways.vcenter_checks import VCenterRefused
@@ -94,8 +94,6 @@ def account_test(request: HttpRequest, account_id: UUID) -> HttpResponse:
     try:
         check_allowed(by=user, server=account.vcenter_server)
         facts = actions.verify_account(account=account, by=user)
-    except CheckRefused as refused:
-        raise Conflict(refused.reason) from refused
     except VCenterRefused as refused:
         account = get_account_or_404(request, account_id)
         return _show(request, account, status=422, refused=refused)

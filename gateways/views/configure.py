@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from django_htmx.http import HttpResponseClientRedirect
 
 from gateways.actions.confirm import AlreadyConfirmed, ConfigurationRefused, confirm_configuration
-from gateways.check_limits import CheckRefused, check_allowed
+from gateways.check_limits import check_allowed
 from gateways.drafts import (
     ADDRESSES,
     PLACEMENT,
@@ -35,7 +35,7 @@ from gateways.report_pages import report_context
 from gateways.states import check_configurable
 from gateways.views.loading import get_gateway_for_change
 from gateways.wizard import PAGES, SUMMARY, Page, applies, current_page, find_page, neighbour, rail, sections
-from palette_portal.http import Conflict, is_partial
+from palette_portal.http import is_partial
 from palette_portal.tenants.requests import signed_in
 from palette_portal.vsphere.errors import VSphereError
 
@@ -65,8 +65,12 @@ class Visit:
         return render(self.request, template, {**self._context(), **context})
 
     def _report(self) -> dict[str, Any]:
-        report = report_of(self.draft) if self.page.key == SUMMARY else None
-        return report_context(report) if report else {}
+        if self.page.key != SUMMARY:
+            return {}
+        report = report_of(self.draft)
+        check_url = reverse("gateways:configure-check", args=[self.gateway.pk])
+        shown = report_context(report) if report else {}
+        return {"needs_check": report is None, "check_url": check_url, **shown}
 
     def _context(self) -> dict[str, Any]:
         return {
@@ -144,13 +148,10 @@ def configure_check(request: HttpRequest, gateway_id: UUID) -> HttpResponse:
     if not applies(visit.page, visit.draft):
         return visit.to(current_page(visit.draft).url(visit.draft))
     by = signed_in(request)
-    try:
-        check_allowed(by=by, server=credentials_of(visit.draft).server)
-    except CheckRefused as refused:
-        raise Conflict(refused.reason) from refused
+    check_allowed(by=by, server=credentials_of(visit.draft).server)
     check_draft(visit.draft, by=by)
     if is_partial(request):
-        return visit.render_part("gateways/_configure_prerequisites.html")
+        return visit.render_part("gateways/_wizard_prerequisites.html")
     return redirect(visit.page.url(visit.draft))
 
 

@@ -1,6 +1,5 @@
 """Reports of prerequisites: started, watched, exported, shared with a link; and what they check, to read."""
 
-from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -13,7 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
-from gateways.check_limits import CheckRefused, check_allowed
+from gateways.check_limits import check_allowed
 from gateways.models import PrerequisiteReport
 from gateways.prerequisites.actions import find_shared, link_token, revoke_link, share_report, start_check
 from gateways.prerequisites.exports import EXPORTS
@@ -23,6 +22,7 @@ from gateways.prerequisites.table import VERSIONS, load_tables
 from gateways.report_pages import report_context
 from gateways.views.accounts import get_account_for_change
 from palette_portal.http import Conflict, is_partial
+from palette_portal.tenants.models import Project
 from palette_portal.tenants.permissions import Permission, check, check_somewhere, reason_against
 from palette_portal.tenants.requests import signed_in
 
@@ -33,7 +33,7 @@ def account_check(request: HttpRequest, account_id: UUID) -> HttpResponse:
     account = get_account_for_change(request, account_id)
     if not account.password:
         raise Conflict("No password is stored. Edit the account and enter it.")
-    _check_limit(request, account.vcenter_server)
+    check_allowed(by=signed_in(request), server=account.vcenter_server)
     report = start_check(account=account, by=signed_in(request))
     url = reverse("accounts:report", args=[report.pk])
     return HttpResponseClientRedirect(url) if is_partial(request) else redirect(url)
@@ -110,11 +110,10 @@ def prerequisites(request: HttpRequest) -> HttpResponse:
 
 
 def _get_report(request: HttpRequest, report_id: UUID) -> PrerequisiteReport:
-    user = signed_in(request)
-    check_somewhere(user, Permission.VIEW_CLOUD_ACCOUNTS)
-    reports = PrerequisiteReport.objects.visible_to(user)
+    reports = PrerequisiteReport.objects.visible_to(signed_in(request))
     return get_object_or_404(
-        reports.select_related("tenant", "cloud_account__project", "gateway", "requested_by"), pk=report_id
+        reports.select_related("tenant", "project", "cloud_account__project", "gateway", "requested_by"),
+        pk=report_id,
     )
 
 
@@ -130,7 +129,9 @@ def _reason_against_change(request: HttpRequest, report: PrerequisiteReport) -> 
     return reason_against(signed_in(request), permission, project=project)
 
 
-def _needed(report: PrerequisiteReport) -> tuple[Permission, Any]:
+def _needed(report: PrerequisiteReport) -> tuple[Permission, Project | None]:
+    if report.project is not None:
+        return Permission.DEPLOY_CLUSTERS, report.project
     if report.cloud_account is None:
         return Permission.MANAGE_GATEWAYS, None
     return Permission.MANAGE_CLOUD_ACCOUNTS, report.cloud_account.project
@@ -168,14 +169,9 @@ def _export(report: PrerequisiteReport, kind: str) -> HttpResponse:
     return response
 
 
-def _check_limit(request: HttpRequest, server: str) -> None:
-    try:
-        check_allowed(by=signed_in(request), server=server)
-    except CheckRefused as refused:
-        raise Conflict(refused.reason) from refused
-
-
 def _crumbs(report: PrerequisiteReport) -> list[tuple[str, str]]:
+    if report.project is not None:
+        return [("Clusters", reverse("clusters:list")), (report.about, ""), ("Prerequisites", "")]
     if report.cloud_account:
         trail = [("Tenant Settings", ""), ("Cloud Accounts", reverse("accounts:list"))]
         account = reverse("accounts:detail", args=[report.cloud_account.pk])

@@ -5,6 +5,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -121,6 +122,24 @@ def quiet(request: pytest.FixtureRequest) -> Iterator[list[str]]:
 def _note(complaints: list[str], message: ConsoleMessage) -> None:
     if message.type in ("error", "warning"):
         complaints.append(message.text)
+
+
+@pytest.fixture
+def worker() -> Iterator[Callable[[], Future[None]]]:
+    """Does what is due, in a thread of its own as a worker does."""
+
+    from palette_portal.vsphere.session import sessions
+    from tests.engine import run_due_steps
+
+    def work() -> None:
+        try:
+            run_due_steps()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        yield lambda: pool.submit(work)
+    sessions.close_all()
 
 
 @pytest.fixture

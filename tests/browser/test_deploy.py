@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,12 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
 from django.test import Client
+from django.utils import timezone
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from clusters.models import Cluster
+from gateways.models import PrerequisiteReport
+from gateways.models.pages import FRESH_FOR
 from ippools.models import IPPool
 from palette_portal.vsphere.session import sessions
 from tests.factories import make_cluster
@@ -25,6 +28,7 @@ from tests.lab.vcsim import Lab
 SHOTS = os.environ.get("SCREENSHOTS", "")
 PHONE = {"width": 390, "height": 844}
 CheckAccessible = Callable[[Page], None]
+Worker = Callable[[], Future[None]]
 
 
 @pytest.fixture
@@ -78,7 +82,7 @@ def choose(page: Page, field: str, text: str) -> None:
 
 
 def test_deploy_from_the_list_to_the_cluster(
-    paolos: Page, walk: DeployWalk, portal: str, quiet: list[str]
+    paolos: Page, walk: DeployWalk, worker: Worker, portal: str, quiet: list[str]
 ) -> None:
     page = paolos
     page.goto(f"{portal}/clusters/")
@@ -122,9 +126,15 @@ def test_deploy_from_the_list_to_the_cluster(
     shoot(page, "5-pools", quiet)
     press(page, "Continue")
 
-    expect(page.locator("#deploy-report .outlook")).to_contain_text("About")
+    expect(page.locator("#deploy-machines .outlook")).to_contain_text("About")
     expect(page.locator("#deploy-machines")).to_contain_text("payments-prod-worker-pool-3")
     expect(page.locator("#deploy-machines")).to_contain_text("10.10.183.20")
+    button = page.get_by_role("button", name="Deploy", exact=True)
+    expect(button).to_have_attribute("aria-disabled", "true")
+    expect(page.locator("#prerequisite-report")).to_contain_text("Resolve the name")
+    worker().result()
+    expect(page.locator("#prerequisite-report")).to_contain_text("0 failed")
+    expect(button).not_to_have_attribute("aria-disabled", "true")
     shoot(page, "6-review", quiet)
     page.get_by_role("button", name="Deploy", exact=True).click()
 
@@ -153,11 +163,12 @@ def test_every_page_is_accessible(
         w1={},
         w2={"name": "gpu", "autoscales": "on", "minimum_size": "1", "maximum_size": "4"},
     )
+    ahead(walk.report)
 
     for key in PAGES:
         page.goto(portal + walk.url(key))
         if key == "review":
-            expect(page.locator("#deploy-report .outlook")).to_be_visible()
+            expect(page.locator("#prerequisite-report")).to_contain_text("0 failed")
         check_accessible(page)
         shoot(page, f"{key}-{theme}", quiet)
 
@@ -166,11 +177,12 @@ def test_every_page_fits_a_phone(paolos: Page, walk: DeployWalk, portal: str, qu
     page = paolos
     page.set_viewport_size(PHONE)
     ahead(walk.to_review)
+    ahead(walk.report)
 
     for key in PAGES:
         page.goto(portal + walk.url(key))
         if key == "review":
-            expect(page.locator("#deploy-report .outlook")).to_be_visible()
+            expect(page.locator("#prerequisite-report")).to_contain_text("0 failed")
         expect(page.locator(".wiz-foot .btn").last).to_be_in_viewport()
         shoot(page, f"{key}-phone", quiet)
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], key
@@ -278,26 +290,86 @@ def test_placement_is_read_again_after_an_outage(
     expect(page.locator("#id_datacenter option:checked")).to_contain_text("dc-1")
 
 
-def test_review_of_what_cannot_be_deployed_says_why(
-    paolos: Page, walk: DeployWalk, portal: str, check_accessible: CheckAccessible, quiet: list[str]
+def test_review_is_checked_live_and_says_why_it_cannot_be_deployed(
+    paolos: Page,
+    walk: DeployWalk,
+    worker: Worker,
+    portal: str,
+    check_accessible: CheckAccessible,
+    quiet: list[str],
 ) -> None:
     page = paolos
     ahead(walk.to_review)
-    IPPool.objects.filter(pk=walk.ip_pool.pk).update(end="10.10.183.22")
+    cache.clear()
+    walk.lab.withhold("VirtualMachine.Config.CPUCount", on=walk.draft.pages["placement"]["values"]["folder"])
+    walk.lab.withhold("Vsan.Cluster.ShallowRekey")
+    walk.lab.set_delays(FetchUserPrivilegeOnEntities=2)
     page.goto(portal + walk.url("review"))
 
-    expect(page.locator("#deploy-report")).to_contain_text("3 addresses free, and 6 are needed")
-    button = page.get_by_role("button", name="Deploy", exact=True)
+    report, button = (
+        page.locator("#prerequisite-report"),
+        page.get_by_role("button", name="Deploy", exact=True),
+    )
+    expect(page.locator("#deploy-machines")).to_contain_text("payments-prod-cp-1")
+    expect(report.locator(".runbar-now")).to_have_text("Resolve the name")
+    working = worker()
+    expect(report.locator(".runbar-now")).to_have_text("Compare privileges")
+    expect(report).to_contain_text("Its clock agrees with the portal's.")
     expect(button).to_have_attribute("aria-disabled", "true")
     check_accessible(page)
-    shoot(page, "refused", quiet)
-    IPPool.objects.filter(pk=walk.ip_pool.pk).update(end="10.10.183.40")
+    shoot(page, "review-running", quiet)
+    working.result()
+    expect(report.locator(".runbar-now")).to_contain_text("1 failed")
+    expect(page.locator("#deploy-machines")).to_contain_text("472 GB")
+    expect(button).to_have_attribute("aria-disabled", "true")
+    check_accessible(page)
+    shoot(page, "review-refused", quiet)
+    page.get_by_role("link", name="Open the report").click()
+    expect(page.get_by_role("heading", name="Prerequisites of Cluster payments-prod")).to_be_visible()
+    page.get_by_role("button", name="Create link").click()
+    expect(page.locator(".share-link")).to_be_visible()
+    shoot(page, "review-report", quiet)
+
+    walk.lab.grant_all()
+    walk.lab.withhold("Vsan.Cluster.ShallowRekey")
+    walk.lab.set_delays(FetchUserPrivilegeOnEntities=0)
+    page.goto(portal + walk.url("review"))
+    expect(report).to_contain_text("1 failed")
     page.get_by_role("button", name="Check again").click()
+    expect(report.locator(".runbar-now")).to_have_text("Resolve the name")
+    expect(page.locator("#check-again")).to_be_focused()
+    worker().result()
 
+    expect(report.locator(".runbar-now")).to_contain_text("0 failed")
     expect(button).not_to_have_attribute("aria-disabled", "true")
+    shoot(page, "review-warnings", quiet)
+    button.click()
+    page.wait_for_url(lambda url: "/deploy/" not in url)
 
 
-def test_wizard_works_without_javascript(walk: DeployWalk, portal: str, browser: Browser) -> None:
+def test_deploy_on_a_report_that_grew_old_is_refused_and_checked_anew(
+    paolos: Page, walk: DeployWalk, worker: Worker, portal: str, quiet: list[str]
+) -> None:
+    page = paolos
+    ahead(walk.to_review)
+    ahead(walk.report)
+    page.goto(portal + walk.url("review"))
+    PrerequisiteReport.objects.update(finished_at=timezone.now() - FRESH_FOR)
+
+    page.get_by_role("button", name="Deploy", exact=True).click()
+
+    expect(page.get_by_role("alert")).to_contain_text("more than 15 minutes ago")
+    expect(page.locator(".runbar-now")).to_have_text("Resolve the name")
+    worker().result()
+    expect(page.locator(".runbar-now")).to_contain_text("0 failed")
+    page.get_by_role("button", name="Deploy", exact=True).click()
+    page.wait_for_url(lambda url: "/deploy/" not in url)
+    forget_refusals(quiet)
+
+
+def test_wizard_works_without_javascript(
+    walk: DeployWalk, worker: Worker, portal: str, browser: Browser
+) -> None:
     context = browser.new_context(java_script_enabled=False)
     cookie = walk.client.cookies[settings.SESSION_COOKIE_NAME]
     context.add_cookies([{"name": cookie.key, "value": cookie.value, "url": portal}])
@@ -317,7 +389,10 @@ def test_wizard_works_without_javascript(walk: DeployWalk, portal: str, browser:
         field = page.locator(f"#pool-{pool} .zone-fields select[name$=network]")
         field.select_option(field.locator("option", has_text="k8s-nodes").first.get_attribute("value"))
     press(page, "Continue")
-    page.get_by_role("link", name="Show the report").click()
+    page.get_by_role("button", name="Check", exact=True).click()
+    expect(page.locator("#prerequisite-report")).to_contain_text("Resolve the name")
+    worker().result()
+    page.reload()
     page.get_by_role("button", name="Deploy", exact=True).click()
 
     page.wait_for_url(lambda url: "/deploy/" not in url)

@@ -1,6 +1,6 @@
 """Prerequisites in a browser, on the lab's vCenter: check, watch, read, export, share; and in the wizard."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -12,10 +12,8 @@ from playwright.sync_api import Browser, Page, expect
 from gateways.models import CloudAccount, PrerequisiteReport
 from gateways.prerequisites.actions import start_check
 from gateways.states import GatewayState
-from palette_portal.vsphere.session import sessions
 from tests.browser.people import sign_in
 from tests.browser.test_gateways import show_themes
-from tests.engine import run_due_steps
 from tests.factories import amelia, make_gateway, make_release
 from tests.integration.gateways.account_pages import make_account
 from tests.integration.gateways.configure.walk import Walk
@@ -23,21 +21,6 @@ from tests.lab.fixtures import lab, lab_server  # noqa: F401
 from tests.lab.vcsim import Lab
 
 CheckAccessible = Callable[[Page], None]
-
-
-@pytest.fixture
-def worker() -> Iterator[Callable[[], Future[None]]]:
-    """Does what is due, in a thread of its own as a worker does."""
-
-    def work() -> None:
-        try:
-            run_due_steps()
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(1) as pool:
-        yield lambda: pool.submit(work)
-    sessions.close_all()
 
 
 @pytest.fixture

@@ -4,24 +4,27 @@ import getpass
 import json
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from clusters.deploy.checks import check_deployment, sentences
+from clusters.deploy.checks import check_draft, sentence_of
 from clusters.deploy.deploying import DeploymentRefused, deploy_draft
 from clusters.deploy.drafts import discard_draft
 from clusters.deploy.export import ENVIRONMENT
-from clusters.deploy.offers import get_offer
 from clusters.deploy.repeat import CannotRepeat, draft_from, wanted_secrets
-from clusters.deploy.request import request_of
-from clusters.deploy.review import Review
 from clusters.models import DeployDraft
+from gateways.models import PrerequisiteReport
+from gateways.prerequisites import Report
 from palette_portal.http import Conflict
 from palette_portal.tenants.models import User
 from palette_portal.tenants.permissions import Denied
 from palette_portal.vsphere.errors import VSphereError
+
+WAIT_SECONDS = 120
+LOOK_AGAIN_SECONDS = 0.3
 
 
 class Command(BaseCommand):
@@ -37,6 +40,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--check", action="store_true", help="only check the prerequisites; deploy nothing"
         )
+        parser.add_argument(
+            "--wait", type=int, default=WAIT_SECONDS, help="seconds to wait for the check (%(default)s)"
+        )
 
     def handle(self, *_arguments: Any, **options: Any) -> None:
         document, by = _read(options["file"]), _person(options["email"])
@@ -45,7 +51,7 @@ class Command(BaseCommand):
             draft = draft_from(
                 document, by=by, secrets=secrets, name=options["name"], project=options["project"]
             )
-            self._check(draft, by) if options["check"] else self._deploy(draft, by)
+            self._act(draft, by, only_checks=options["check"], seconds=options["wait"])
         except CannotRepeat as error:
             raise CommandError("\n".join(error.reasons)) from error
         except (Denied, Conflict) as error:
@@ -53,22 +59,40 @@ class Command(BaseCommand):
         except VSphereError as error:
             raise CommandError(f"{error.sentence} {error.hint}".strip()) from error
 
-    def _check(self, draft: DeployDraft, by: User) -> None:
-        request = request_of(draft)
-        finding = check_deployment(Review(request, get_offer(request.cloud_account)))
-        discard_draft(draft=draft, by=by)
-        for sentence in sentences(finding):
-            self.stdout.write(sentence)
-        if not finding.is_possible:
+    def _act(self, draft: DeployDraft, by: User, *, only_checks: bool, seconds: int) -> None:
+        """Nothing is left of what did not become a cluster."""
+        try:
+            found = _finished(check_draft(draft, by=by), seconds)
+            if only_checks:
+                self._tell(found)
+            else:
+                cluster = deploy_draft(draft=draft, by=by)
+                self.stdout.write(f"{cluster.name} is being deployed: {cluster.pk}")
+        except DeploymentRefused as refused:
+            raise CommandError(f"{refused.page}: {refused.reason}") from refused
+        finally:
+            for undeployed in DeployDraft.objects.filter(pk=draft.pk, cluster=None):
+                discard_draft(draft=undeployed, by=by)
+
+    def _tell(self, found: Report) -> None:
+        for line in found.lines:
+            self.stdout.write(f"{line.level:<8}{sentence_of(line)}")
+        if found.failed:
             raise CommandError("It cannot be deployed like this.")
 
-    def _deploy(self, draft: DeployDraft, by: User) -> None:
+
+def _finished(report: PrerequisiteReport, seconds: int) -> Report:
+    """What a worker found out."""
+    deadline = time.monotonic() + seconds
+    while report.is_running:
+        if time.monotonic() > deadline:
+            raise CommandError(f"The check did not end within {seconds} seconds. Does a worker run?")
+        time.sleep(LOOK_AGAIN_SECONDS)
         try:
-            cluster = deploy_draft(draft=draft, by=by)
-        except DeploymentRefused as refused:
-            discard_draft(draft=draft, by=by)
-            raise CommandError(f"{refused.page}: {refused.reason}") from refused
-        self.stdout.write(f"{cluster.name} is being deployed: {cluster.pk}")
+            report.refresh_from_db()
+        except PrerequisiteReport.DoesNotExist as gone:
+            raise CommandError("The cloud account was deleted meanwhile.") from gone
+    return Report.from_json(report.content)
 
 
 def _read(name: str) -> dict[str, Any]:

@@ -20,3 +20,9 @@ def _no_session_left() -> Iterator[None]:
 def walk(db: None, lab: Lab) -> DeployWalk:  # noqa: F811
     """Paolo, a project admin, signed in, with a running gateway, an account, addresses and a profile."""
     return make_walk(Client(), lab)
+
+
+@pytest.fixture
+def reviewed(walk: DeployWalk) -> DeployWalk:
+    walk.to_review()
+    return walk

@@ -15,10 +15,9 @@ REST = (
     "",
     *(f"{page}/" for page in PAGES),
     "placement/fields/",
-    "review/report/",
     "review/export/",
 )
-POSTS = ("discard/", "review/deploy/", *(f"{page}/" for page in PAGES))
+POSTS = ("discard/", "review/check/", "review/deploy/", *(f"{page}/" for page in PAGES))
 
 
 @pytest.fixture
@@ -87,7 +86,7 @@ def test_draft_without_signing_in_leads_to_it(client: Client, draft: DeployDraft
         ("post", ""),
         ("get", "discard/"),
         ("get", "review/deploy/"),
-        ("post", "review/report/"),
+        ("get", "review/check/"),
         ("post", "review/export/"),
         ("post", "placement/fields/"),
         ("put", "basics/"),
@@ -120,13 +119,17 @@ def test_later_page_opened_directly_leads_to_the_first_incomplete_one(
     assert "First complete the page Cluster Profile." in text_of(response)
 
 
-@pytest.mark.parametrize("rest", ["placement/fields/", "review/report/", "review/export/"])
-def test_part_of_a_page_not_reached_yet_leads_back(client: Client, draft: DeployDraft, rest: str) -> None:
+@pytest.mark.parametrize(
+    ("method", "rest"), [("get", "placement/fields/"), ("get", "review/export/"), ("post", "review/check/")]
+)
+def test_part_of_a_page_not_reached_yet_leads_back(
+    client: Client, draft: DeployDraft, method: str, rest: str
+) -> None:
     client.force_login(bao())
 
-    assert client.get(path(draft, rest), headers={"HX-Request": "true"})["HX-Redirect"] == path(
-        draft, "profile/"
-    )
+    response = getattr(client, method)(path(draft, rest), headers={"HX-Request": "true"})
+
+    assert response["HX-Redirect"] == path(draft, "profile/")
 
 
 def test_deploy_of_an_incomplete_draft_says_which_page_is_missing(client: Client, draft: DeployDraft) -> None:

@@ -28,6 +28,7 @@ def test_deploy_at_the_same_moment_makes_one_cluster(
     walk: DeployWalk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     walk.to_review()
+    walk.report()
     both_are_there = Barrier(2)
 
     def lock_together(draft_id: object) -> DeployDraft:
@@ -47,4 +48,4 @@ def test_deploy_at_the_same_moment_makes_one_cluster(
         first, second = tabs.map(press, range(2))
 
     assert first == second == Cluster.objects.get()
-    assert Operation.objects.count() == 1
+    assert Operation.objects.of(first.subject).count() == 1

@@ -1,9 +1,11 @@
 """The last page: what will be made, the live report, and deploying when something changed meanwhile."""
 
 import json
+from html import unescape
 from io import StringIO
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from django.core.cache import cache
@@ -13,8 +15,11 @@ from django.urls import reverse
 from clusters.deploy.checks import check_deployment
 from clusters.deploy.drafts import BASICS
 from clusters.models import Cluster, DeployDraft
+from gateways.models import PrerequisiteReport
+from gateways.prerequisites.report import Report
 from gateways.states import GatewayState
 from ippools.models import IPPool
+from tests.engine import run_due_steps
 from tests.factories import make_cluster
 from tests.integration.deploy.test_parameters import SECRET, with_variables
 from tests.integration.deploy.walk import DeployWalk, text_of
@@ -33,7 +38,9 @@ def repeat(
 ) -> str:
     file, out = tmp_path / "review.json", StringIO()
     file.write_text(json.dumps(document))
-    call_command("deploy_cluster", "--file", str(file), "--as", by, *options, stdout=out)
+    # A worker does what is due while the command waits.
+    with patch("clusters.management.commands.deploy_cluster.time.sleep", lambda seconds: run_due_steps()):
+        call_command("deploy_cluster", "--file", str(file), "--as", by, *options, stdout=out)
     return out.getvalue()
 
 
@@ -66,10 +73,10 @@ def test_report_says_what_is_in_order_and_how_long_it_takes(walk: DeployWalk) ->
 
     report = text_of(walk.report())
 
-    assert "All in order" in report or "warning" in report
+    assert "0 failed" in report and "Checked" in report
     assert "is in spectro-templates" in report and "About 11 minutes" in report
-    assert 'id="deploy-foot" hx-swap-oob="true"' in report and 'type="submit"' in report
-    assert "472 GB" in report, "memory left, in the table that comes along"
+    assert 'id="deploy-button" type="submit"' in report
+    assert "472 GB" in report, "memory left, in the table"
 
 
 def test_report_of_a_missing_image_forbids_deploying(walk: DeployWalk) -> None:
@@ -105,7 +112,9 @@ def test_report_when_vcenter_is_gone_offers_to_check_again(walk: DeployWalk) -> 
 
     report, response = text_of(walk.report()), walk.confirm()
 
-    assert "vCenter did not answer" in report and "Check again" in report
+    assert "1 failed" in report and "Check again" in report
+    (line,) = Report.from_json(PrerequisiteReport.objects.get().content).failed
+    assert line.key == "login" and line.sentence in unescape(report)
     assert response.status_code == 422 and not Cluster.objects.exists()
 
 
@@ -114,8 +123,10 @@ def test_deploy_with_a_choice_that_is_gone_says_where_to_change_it(walk: DeployW
     draft = walk.draft
     draft.pages["pools"]["values"]["workers"][0]["zones"][0]["datastore"] = "datastore-999"
     DeployDraft.objects.filter(pk=draft.pk).update(pages=draft.pages)
+    walk.report()
+    PrerequisiteReport.objects.update(level="passed", content={})  # it was there when it was made
 
-    response = walk.confirm()
+    response = walk.deploy()
 
     assert response.status_code == 422
     assert "Datastore “shared-nfs-1” is no longer available in vCenter." in text_of(response)
@@ -125,6 +136,7 @@ def test_deploy_with_a_choice_that_is_gone_says_where_to_change_it(walk: DeployW
 
 def test_deploy_with_a_name_taken_meanwhile_is_refused(walk: DeployWalk) -> None:
     walk.to_review()
+    walk.report()
     make_cluster(walk.gateway, project=walk.project, name="payments-prod", cloud_account=walk.account)
 
     response = walk.confirm()
@@ -147,9 +159,10 @@ def test_deploy_with_addresses_taken_meanwhile_is_refused(walk: DeployWalk) -> N
 
 def test_deploy_with_a_machine_name_taken_meanwhile_is_refused(walk: DeployWalk, vcenter: VSphere) -> None:
     walk.to_review()
+    walk.report()
     vcenter.create_machine("payments-prod-cp-1", folder="palette-clusters")
 
-    response = walk.confirm()
+    response = walk.deploy()
 
     assert response.status_code == 422 and "payments-prod-cp-1" in text_of(response)
     assert not Cluster.objects.exists()
@@ -226,6 +239,29 @@ def test_command_that_only_checks_leaves_nothing(walk: DeployWalk, tmp_path: Pat
     said = repeat(tmp_path, export(walk), "--check", "--name", "payments-copy")
 
     assert "passed" in said and "failed" not in said
+    assert not Cluster.objects.exists() and DeployDraft.objects.count() == 1
+
+
+def test_command_waits_for_a_worker_and_says_when_none_comes(
+    walk: DeployWalk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    walk.to_review()
+    monkeypatch.setattr("tests.integration.deploy.test_review.run_due_steps", lambda: None)
+
+    with pytest.raises(CommandError, match="Does a worker run"):
+        repeat(tmp_path, export(walk), "--name", "payments-copy", "--wait", "0")
+    assert not Cluster.objects.exists() and DeployDraft.objects.count() == 1
+
+
+@pytest.mark.parametrize("options", [(), ("--check",)])
+def test_command_refuses_failures_and_leaves_nothing(
+    walk: DeployWalk, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    walk.to_review()
+    walk.lab.withhold("VirtualMachine.Config.CPUCount", on=walk.draft.pages["placement"]["values"]["folder"])
+
+    with pytest.raises(CommandError, match=r"It cannot be deployed|VirtualMachine\.Config\.CPUCount"):
+        repeat(tmp_path, export(walk), "--name", "payments-copy", *options)
     assert not Cluster.objects.exists() and DeployDraft.objects.count() == 1
 
 

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from datetime import timedelta
 from html import unescape
 from typing import Any
 
@@ -13,12 +14,15 @@ from django.utils import timezone
 from clusters.deploy.offers import get_offer
 from clusters.models import DeployDraft
 from clusters.profiles.models import ClusterProfile, LayerKind, ProfileLayer, ProfileVersion
-from gateways.models import CloudAccount, PrivateCloudGateway
+from gateways.models import CloudAccount, PrerequisiteReport, PrivateCloudGateway
+from gateways.models.pages import FRESH_FOR
 from ippools.models import IPPool
 from palette_portal.tenants.models import Project, User
+from tests.engine import run_due_steps
 from tests.lab.vcsim import Lab
 
 HTMX = {"HX-Request": "true"}
+NEEDED = "VirtualMachine.Config.CPUCount"
 PAGES = ("basics", "profile", "parameters", "placement", "pools", "review")
 LAYERS = (
     (LayerKind.OS, "ubuntu", "24.04"),
@@ -107,10 +111,28 @@ class DeployWalk:
         return self.client.post(reverse("clusters:deploy"), {**data, "then": then})
 
     def confirm(self) -> HttpResponse:
+        """After the report that the page asks for when it opens."""
+        self.report()
+        return self.deploy()
+
+    def deploy(self) -> HttpResponse:
         return self.client.post(reverse("clusters:deploy-confirm", args=[self.draft.pk]))
 
-    def report(self) -> HttpResponse:
-        return self.client.get(reverse("clusters:deploy-report", args=[self.draft.pk]), headers=HTMX)
+    def report(self, **data: str) -> HttpResponse:
+        """The review with the report that a worker made; one that was made a moment ago is taken again."""
+        self.ask_for_report(**data)
+        if PrerequisiteReport.objects.filter(finished_at=None).exists():
+            run_due_steps()
+        return self.get("review")
+
+    def ask_for_report(self, *, client: Client | None = None, **data: str) -> HttpResponse:
+        url = reverse("clusters:deploy-check", args=[self.draft.pk])
+        return (client or self.client).post(url, data, headers=HTMX)
+
+    def withhold(self, *privileges: str) -> None:
+        """The account lacks them on the folder for the machines; without any, one that it needs."""
+        folder = self.draft.pages["placement"]["values"]["folder"]
+        self.lab.withhold(*(privileges or (NEEDED,)), on=folder)
 
     def placement(self, **changes: Any) -> dict[str, Any]:
         choices = get_offer(self.account).choices
@@ -181,6 +203,18 @@ class DeployWalk:
     def accept(self, page: str, data: dict[str, Any]) -> None:
         response = self.post(page, data)
         assert response.status_code == 302, errors_of(response) or text_of(response)
+
+
+def the_report() -> PrerequisiteReport:
+    return PrerequisiteReport.objects.get()
+
+
+def make_old(report: PrerequisiteReport) -> None:
+    assert report.finished_at is not None
+    earlier = FRESH_FOR + timedelta(seconds=1)
+    PrerequisiteReport.objects.filter(pk=report.pk).update(
+        finished_at=report.finished_at - earlier, created_at=report.created_at - earlier
+    )
 
 
 def text_of(response: HttpResponse) -> str:

@@ -286,7 +286,7 @@ def test_editor_reads_the_report_of_an_account_for_the_project(client, report):
 def test_viewer_sees_neither_report_nor_guide(client, report):
     client.force_login(make_user("vera", Role.PROJECT_VIEWER, project=make_project()))
 
-    assert client.get(report_path("report", report)).status_code == 403
+    assert client.get(report_path("report", report)).status_code == 404
     assert client.get(path("prerequisites")).status_code == 403
 
 

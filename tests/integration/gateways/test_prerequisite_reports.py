@@ -48,6 +48,7 @@ def make_report(account, **fields):
         {"level": "passed"},
         {"finished_at": "2026-11-22T20:00Z"},
         {"share_key": "key"},
+        {"deployment": "Cluster shop"},
         {"shared_at": "2026-11-22T20:00Z"},
     ],
 )
@@ -71,9 +72,12 @@ def test_scope_survives_storage(unreachable):
         places=(Place("az1", "domain-1", "resgroup-1", "datastore-1", "network-1"),),
         machines=(WantedMachine("shop-1", 2, 4096, 60),),
         addresses=((pool, control_plane(3)),),
+        own_folder="shop",
+        networks=(("pod", "172.20.0.0/16"), ("service", "10.96.0.0/12")),
     )
 
-    report = start_check(account=unreachable, scope=scope, deployment="Cluster shop", by=amelia())
+    deployment = {"project": make_project(), "deployment": "Cluster shop"}
+    report = start_check(account=unreachable, scope=scope, by=amelia(), **deployment)
 
     report.refresh_from_db()
     assert Scope.from_json(report.scope) == scope
@@ -81,13 +85,21 @@ def test_scope_survives_storage(unreachable):
     assert Scope.from_json(report.scope).addresses == ()
 
 
-def test_deployment_of_another_project_is_not_seen_by_editors(unreachable):
-    editor, other = bao(), make_user("olga", Role.PROJECT_EDITOR, project=make_project(name="ledger"))
+def test_project_of_a_report_is_that_of_a_deployment(unreachable):
+    with pytest.raises(IntegrityError):
+        make_report(unreachable, project=make_project())
+
+
+def test_report_of_a_deployment_is_seen_in_its_project_and_in_no_other(unreachable):
+    ledger = make_project(name="ledger")
+    editor, other = bao(), make_user("olga", Role.PROJECT_EDITOR, project=ledger)
+    viewer = make_user("vera", Role.PROJECT_VIEWER, project=ledger)
     general = start_check(account=unreachable, by=other)
-    start_check(account=unreachable, scope=Scope(folder_moid="f"), deployment="Cluster ledger", by=other)
+    own = start_check(account=unreachable, project=ledger, deployment="Cluster ledger", by=other)
 
     assert list(PrerequisiteReport.objects.visible_to(editor)) == [general]
     assert PrerequisiteReport.objects.visible_to(other).count() == 2
+    assert list(PrerequisiteReport.objects.visible_to(viewer)) == [own]
     assert PrerequisiteReport.objects.visible_to(amelia()).count() == 2
     assert PrerequisiteReport.objects.visible_to(carla()).count() == 0
 
