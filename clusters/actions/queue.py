@@ -11,8 +11,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, OuterRef, QuerySet, Subquery, Window
-from django.db.models.functions import RowNumber
+from django.db.models import OuterRef, QuerySet, Subquery
 
 from clusters.models import Cluster, ClusterPurpose
 from gateways.models import PrivateCloudGateway
@@ -125,13 +124,11 @@ def lines_of(gateway_ids: Collection[UUID]) -> dict[UUID, list[Place]]:
 
 
 def _lines(queued: "QuerySet[Any]") -> dict[UUID, list[Place]]:
-    number = Window(RowNumber(), partition_by=F("gateway_id"), order_by=("created_at", "pk"))
+    """Whoever is filtered by gateway is numbered by it: a line is always whole."""
     lines: dict[UUID, list[Place]] = defaultdict(list)
-    for row in queued.annotate(number=number).values(
-        "gateway_id", "number", "reason", "subject_id", "subject_name"
-    ):
-        place = Place(row["number"], row["reason"], row["subject_id"], row["subject_name"])
-        lines[row["gateway_id"]].append(place)
+    for row in queued.values("gateway_id", "reason", "subject_id", "subject_name"):
+        line = lines[row["gateway_id"]]
+        line.append(Place(len(line) + 1, row["reason"], row["subject_id"], row["subject_name"]))
     return lines
 
 

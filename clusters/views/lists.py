@@ -100,7 +100,7 @@ def _choices(user: User, clusters: ClusterQuerySet) -> dict[str, Any]:
     return {
         "states": ClusterState.values,
         "healths": ClusterHealth.values,
-        "projects": list(Project.objects.visible_to(user)),
+        "projects": user.visible_projects,
         "gateways": list(own.filter(Exists(used)).order_by("name").only("name")),
         "profiles": list(ClusterProfile.objects.visible_to(user).order_by("name").only("name")),
     }

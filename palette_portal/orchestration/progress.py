@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby
 from uuid import UUID
 
@@ -22,9 +23,11 @@ _LOOKS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class ShownStep:
+    """Pages ask for the same several times per step, so each answer is kept."""
+
     step: Step
 
-    @property
+    @cached_property
     def look(self) -> str:
         """A step that failed and tries again stays amber while it tries, or the page would flicker."""
         return "retrying" if self.step.has_failed else _LOOKS[self.step.state]
@@ -51,7 +54,7 @@ class Progress:
     operation: Operation
     steps: tuple[ShownStep, ...]
 
-    @property
+    @cached_property
     def done(self) -> int:
         return sum(shown.look == "done" for shown in self.steps)
 
@@ -59,7 +62,7 @@ class Progress:
     def total(self) -> int:
         return len(self.steps)
 
-    @property
+    @cached_property
     def current(self) -> ShownStep | None:
         """The step that the page names: one in trouble before one that runs."""
         for look in ("retrying", "active", "waiting"):
@@ -68,11 +71,11 @@ class Progress:
                     return shown
         return None
 
-    @property
+    @cached_property
     def looks(self) -> list[str]:
         return [shown.look for shown in self.steps]
 
-    @property
+    @cached_property
     def groups(self) -> list[StepGroup]:
         grouped = groupby(self.steps, key=lambda shown: shown.step.group)
         return [StepGroup(name, tuple(steps)) for name, steps in grouped]

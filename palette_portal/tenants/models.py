@@ -175,6 +175,11 @@ class User(AbstractBaseUser, PermissionsMixin):
     def project_roles(self) -> dict[uuid.UUID, Role]:
         return {held.project_id: Role(held.role) for held in self.held_roles if held.project_id is not None}
 
+    @cached_property
+    def visible_projects(self) -> tuple[Project, ...]:
+        """For a page, which may show them in several places."""
+        return tuple(Project.objects.visible_to(self))
+
 
 class MembershipQuerySet(models.QuerySet["Membership"]):
     def visible_to(self, user: "User") -> Self:

@@ -83,9 +83,9 @@ class Shell:
         is_current = match is not None and match.view_name.startswith(entry.pages)
         return Link(entry.label, entry.icon, reverse(entry.url_name), is_current)
 
-    @cached_property
-    def projects(self) -> list[Project]:
-        return list(Project.objects.visible_to(self.user))
+    @property
+    def projects(self) -> tuple[Project, ...]:
+        return self.user.visible_projects
 
     @property
     def role(self) -> str:
