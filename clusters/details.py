@@ -93,7 +93,7 @@ def _certificates_expire_at(cluster: Cluster) -> datetime | None:
 
 
 def machines_of(cluster: Cluster) -> QuerySet[Machine]:
-    return cluster.machines.present().select_related("pool", "placement").order_by("pool__role", "index")
+    return cluster.machines.present().select_related("pool").order_by("pool__role", "index")
 
 
 def nodes_context(cluster: Cluster, rights: Rights) -> dict[str, Any]:

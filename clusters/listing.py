@@ -139,7 +139,7 @@ class ListedCluster:
     health: str
     purpose: str
     kubernetes_version: str
-    tags: list[str]
+    tags: tuple[str, ...]
     endpoint_host: str
     created_at: datetime
     gateway_id: UUID
@@ -214,7 +214,7 @@ def all_rows(clusters: ClusterQuerySet, wanted: ListFilter, *, size: int = 500) 
 def rows_of(ids: Sequence[UUID]) -> list[ListedCluster]:
     if not ids:
         return []
-    columns = {row["id"]: row for row in _COLUMNS.filter(pk__in=ids)}
+    columns = {row["id"]: {**row, "tags": tuple(row["tags"])} for row in _COLUMNS.filter(pk__in=ids)}
     nodes, lines = _nodes_of(ids), lines_of({row["gateway_id"] for row in columns.values()})
     places = {place.cluster_id: place for line in lines.values() for place in line}
 

@@ -309,4 +309,4 @@ def test_list_needs_the_same_queries_for_many_rows(client: Client, shop: Cluster
     copies_of(shop, 120)
 
     assert queries() == few
-    assert few <= 15
+    assert few <= 13
