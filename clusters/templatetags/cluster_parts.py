@@ -1,6 +1,6 @@
 """Parts that pages and streams show again and again, drawn once for each content.
 
-The key is all that the markup tells, so what is kept can never be out of date, nor tell one person of another.
+The key is all that the markup tells: what is kept is never out of date, nor one person's.
 """
 
 from datetime import datetime, timedelta
@@ -41,12 +41,12 @@ class DoneStep(NamedTuple):
 def step(context: Context, shown: ShownStep) -> SafeString:
     """One that is not done tells the time, and what this person may do."""
     if shown.look == "done" and shown.step.finished_at is not None:
-        return _done_step(DoneStep._make(getattr(shown.step, name) for name in DoneStep._fields))
+        return done_step(DoneStep._make(getattr(shown.step, name) for name in DoneStep._fields))
     facts = {"cluster": context.get("cluster"), "retry_denied": context.get("retry_denied")}
     return render_to_string("clusters/_step.html", {**facts, "shown": shown, "oob": False})
 
 
 @lru_cache(maxsize=4096)
-def _done_step(done: DoneStep) -> SafeString:
+def done_step(done: DoneStep) -> SafeString:
     shown = {"step": done, "look": "done", "has_body": True, "is_open": False}
     return render_to_string("clusters/_step.html", {"shown": shown, "oob": False})

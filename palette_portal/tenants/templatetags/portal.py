@@ -37,9 +37,10 @@ def tone_of(word: str, kind: str = "thing") -> str:
     return look_of(str(word), kind).tone
 
 
-@register.inclusion_tag("_components/copy.html")
-def copy(value: object, label: str = "Copy") -> dict[str, Any]:
-    return {"value": value, "label": label}
+@register.simple_tag
+@lru_cache(maxsize=1024, typed=True)
+def copy(value: object, label: str = "Copy") -> SafeString:
+    return render_to_string("_components/copy.html", {"value": value, "label": label})
 
 
 @register.inclusion_tag("_components/button.html")

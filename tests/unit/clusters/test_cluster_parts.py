@@ -71,7 +71,7 @@ def drawn(step: Step, **context: object) -> str:
         ({"running_nodes": 3}, ">3<span"),
         ({"nodes": 4}, ">/4</span>"),
         ({"gateway_name": "dc-west"}, ">dc-west</td>"),
-        ({"project_name": None}, ">–</td>"),
+        ({"project_name": None}, 'project-cell">\N{EN DASH}</td>'),
         ({"tags": ("a b&c", "d", "e")}, 'title="a b&amp;c" href="?tag=a%20b%26c">a b&amp;c</a>'),
         ({"tags": ("a", "d", "e")}, 'title="d, e">+2</span>'),
         ({"created_at": NOW + timedelta(days=1)}, 'title="2026-11-23 12:00:00 UTC"'),
