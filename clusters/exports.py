@@ -40,7 +40,7 @@ def _csv(rows: Iterable[Row], columns: list[str]) -> Iterator[str]:
 
 
 def _cell(value: Any) -> str:
-    text = " ".join(value) if isinstance(value, list) else "" if value is None else str(value)
+    text = " ".join(value) if isinstance(value, list | tuple) else "" if value is None else str(value)
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 

@@ -1,43 +1,37 @@
-"""Static files stand before the pages, and pages do not pay for them."""
-
-import threading
+import re
+from importlib.resources import files
+from pathlib import Path
 
 import pytest
-from django.http import HttpRequest, HttpResponse
-from django.test import Client, RequestFactory
-
-from palette_portal.static_files import static_files
+from django.core.management import call_command
+from pytest_django import Settings
 
 
-def test_page_is_answered_without_another_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    answer = static_files(lambda _: HttpResponse("a page"))
-    monkeypatch.delattr(threading.Thread, "start")
-
-    response = answer(RequestFactory().get("/clusters/"))
-
-    assert isinstance(response, HttpResponse)
-    assert response.content == b"a page"
-
-
-@pytest.mark.django_db
-def test_static_file_is_served_before_any_page() -> None:
-    def page(_: HttpRequest) -> HttpResponse:
-        raise AssertionError("No page is asked for a file.")
-
-    response = static_files(page)(RequestFactory().get("/static/css/base.css"))
-
-    assert response.status_code == 200
-    assert response["Content-Type"].startswith("text/css")
-    response.close()
+@pytest.fixture
+def collected(tmp_path: Path, settings: Settings) -> Path:
+    """As in production: hashed names for everything."""
+    settings.STATIC_ROOT = tmp_path
+    settings.STATICFILES_FINDERS = ["django.contrib.staticfiles.finders.FileSystemFinder"]
+    settings.STATICFILES_DIRS = [*settings.STATICFILES_DIRS, str(files("django_htmx") / "static")]
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "staticfiles": {"BACKEND": "palette_portal.rendering.StaticFilesStorage"},
+    }
+    call_command("collectstatic", interactive=False, verbosity=0)
+    return tmp_path
 
 
-def test_static_file_says_its_type_is_meant(client: Client) -> None:
-    response = client.get("/static/css/base.css")
+def test_modules_import_each_other_by_hashed_names(collected: Path) -> None:
+    hashed = [path for path in collected.glob("js/*.js") if re.search(r"\.[0-9a-f]{12}\.js$", path.name)]
+    imports = [
+        collected / "js" / name
+        for path in hashed
+        for name in re.findall(r'(?:import|from) "\./([^"]+)"', path.read_text())
+    ]
 
-    assert response["X-Content-Type-Options"] == "nosniff"
-    assert b"".join(response).strip()
+    assert len(imports) > 10
+    assert set(imports) <= set(hashed)
 
 
-@pytest.mark.django_db
-def test_static_file_that_does_not_exist_is_not_found(client: Client) -> None:
-    assert client.get("/static/css/no-such-file.css").status_code == 404
+def test_files_are_compressed_beforehand(collected: Path) -> None:
+    assert list(collected.glob("css/components.*.css.gz"))
