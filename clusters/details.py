@@ -9,7 +9,7 @@ from django.db.models import Prefetch, QuerySet
 from clusters.actions.changing import CHANGES
 from clusters.actions.queue import Place, places_of
 from clusters.conditions import conditions_of
-from clusters.layers import newer_version_of, packs_of
+from clusters.layers import packs_of, profiles_of
 from clusters.leaving import leftovers_context
 from clusters.models import Cluster, ClusterPurpose, ClusterSecrets, Machine
 from clusters.states import ClusterState, check_changeable, why_not
@@ -66,7 +66,7 @@ def condition_context(
     cluster: Cluster, progress: Progress | None, machines: Sequence[Machine]
 ) -> dict[str, Any]:
     """Conditions and packs, which change with steps and with what nodes report."""
-    packs = packs_of(cluster, list(cluster.layers.all()), machines)
+    packs = packs_of(cluster, list(cluster.layers.select_related("add_on__version__profile")), machines)
     conditions = conditions_of(cluster, progress, machines=machines, packs=packs)
     return {"cluster": cluster, "conditions": conditions, "packs": packs}
 
@@ -78,7 +78,7 @@ def summary_context(cluster: Cluster, rights: Rights) -> dict[str, Any]:
         "pools": pools,
         "placements": [placement for pool in pools for placement in pool.placements.all()],
         "certificates_expire_at": _certificates_expire_at(cluster),
-        "newer_version": newer_version_of(cluster),
+        "profiles": profiles_of(cluster),
         "update_reason": rights.change or why_not(check_changeable, cluster),
     }
 

@@ -1,14 +1,16 @@
 """From our rows to what a node and its VM shall be. The same rows always give the same documents."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 
 from django.conf import settings
 
-from clusters.models import AddressAllocation, Cluster, Machine, PoolRole
+from clusters.models import AddressAllocation, Cluster, ClusterLayer, Machine, PoolRole
 from clusters.names import label
 from clusters.profiles.packs import find_pack
-from clusters.profiles.render import ClusterFacts, NodeInputs, node_inputs
+from clusters.profiles.render import ClusterFacts, LayerGroup, NodeInputs, node_inputs
+from clusters.profiles.stack import add_on, values_in
 from clusters.profiles.variables import read_variables
 from clusters.tokens import report_token
 from gateways.installer.rules import decode_certificate
@@ -114,12 +116,20 @@ def node_spec(machine: Machine, *, mac_address: str) -> NodeSpec:
 def packs_of(cluster: Cluster) -> NodeInputs | None:
     """What the cluster's layers make of its nodes; None for one without a profile. Full of secrets."""
     layers = list(cluster.layers.all())
-    if not layers:
-        return None
-    version = cluster.profile_version
-    variables = json.loads(cluster.secrets.variables or "{}")
-    definitions = read_variables(version.variables) if version else ()
-    return node_inputs(layers, variables, pack_facts(cluster), definitions=definitions)
+    return node_inputs(_groups(cluster, layers), pack_facts(cluster)) if layers else None
+
+
+def _groups(cluster: Cluster, layers: Sequence[ClusterLayer]) -> list[LayerGroup]:
+    """The cluster's own profile first, then its add-on profiles in their order."""
+    given, version = json.loads(cluster.secrets.variables or "{}"), cluster.profile_version
+    by_add_on: dict[int | None, list[ClusterLayer]] = {None: []}
+    for layer in layers:
+        by_add_on.setdefault(layer.add_on_id, []).append(layer)
+    own = LayerGroup(
+        by_add_on[None], read_variables(version.variables) if version else (), values_in("", given)
+    )
+    add_ons = cluster.add_ons.select_related("version") if len(by_add_on) > 1 else []
+    return [own, *(add_on(row.version).group(by_add_on.get(row.pk, []), given) for row in add_ons)]
 
 
 def pack_facts(cluster: Cluster) -> ClusterFacts:

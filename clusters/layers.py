@@ -1,11 +1,12 @@
-"""The packs of a cluster as Cluster Details shows them, and the newer version of its profile."""
+"""The packs of a cluster as Cluster Details shows them, its profiles, and newer versions of those."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from clusters.models import Cluster, ClusterLayer, Machine
 from clusters.phases import FAILED, has_reached
-from clusters.profiles.models import LayerKind, ProfileVersion
+from clusters.profiles.models import LayerKind, ProfileType, ProfileVersion
 
 _BUILT_IN = (LayerKind.OS, LayerKind.KUBERNETES)
 
@@ -28,13 +29,40 @@ def packs_of(
     return [ShownPack(layer, _word(cluster, layer, layers, machines)) for layer in layers]
 
 
-def newer_version_of(cluster: Cluster) -> ProfileVersion | None:
-    """The newest published version of the cluster's profile, if it is newer than the cluster's."""
-    version = cluster.profile_version
-    if version is None:
-        return None
-    newer = ProfileVersion.objects.filter(profile_id=version.profile_id, rank__gt=version.rank)
-    return newer.exclude(published_at=None).order_by("-rank").first()
+@dataclass(frozen=True)
+class ShownProfile:
+    """One of the cluster's profiles: its version there, and the newest published one if that is newer."""
+
+    version: ProfileVersion
+    newer: ProfileVersion | None
+
+    @property
+    def is_own(self) -> bool:
+        return self.version.profile.type != ProfileType.ADD_ON
+
+    @property
+    def button_id(self) -> str:
+        return "review-update" if self.is_own else f"review-update-{self.version.profile_id}"
+
+
+def profiles_of(cluster: Cluster) -> list[ShownProfile]:
+    """The cluster's own, then its add-on profiles in their order. Two queries."""
+    add_ons = cluster.add_ons.select_related("version__profile")
+    own = [cluster.profile_version] if cluster.profile_version else []
+    versions = [*own, *(add_on.version for add_on in add_ons)]
+    newest = _newest_of(versions)
+    return [
+        ShownProfile(version, found if found and found.rank > version.rank else None)
+        for version in versions
+        for found in (newest.get(version.profile_id),)
+    ]
+
+
+def _newest_of(versions: Sequence[ProfileVersion]) -> dict[UUID, ProfileVersion]:
+    """By profile."""
+    published = ProfileVersion.objects.filter(profile__in=[version.profile_id for version in versions])
+    rows = published.exclude(published_at=None).order_by("profile_id", "-rank").distinct("profile_id")
+    return {row.profile_id: row for row in rows.select_related("profile")}
 
 
 def _word(

@@ -8,7 +8,7 @@ from typing import Any, Self
 from urllib.parse import quote
 from uuid import UUID
 
-from django.db.models import Count, F, Q, Value
+from django.db.models import Count, F, Q, QuerySet, Value
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce, NullIf
 from django.http import QueryDict
@@ -17,7 +17,7 @@ from django.utils.http import urlencode
 
 from clusters.actions.queue import Place, lines_of
 from clusters.keyset import KeyPage, Order, key_page
-from clusters.models import Cluster, ClusterQuerySet, Machine
+from clusters.models import Cluster, ClusterAddOn, ClusterQuerySet, Machine
 from clusters.models.clusters import numbers_padded
 from clusters.states import ClusterHealth, ClusterState, MachineState
 from palette_portal.tenants.models import Project, User
@@ -113,6 +113,8 @@ class ListFilter:
 
     def apply(self, clusters: ClusterQuerySet) -> ClusterQuerySet:
         clusters = clusters.in_states(self.states).filter(**self._equalities())
+        if self.profile:
+            clusters = clusters.filter(pk__in=_with_profile(self.profile))
         if self.tag:
             clusters = clusters.filter(tags__contains=[self.tag])
         for word in self.text.lower().split():
@@ -124,7 +126,6 @@ class ListFilter:
             "health": self.health,
             "project": self.project,
             "gateway": self.gateway,
-            "profile_version__profile": self.profile,
         }
         return {name: value for name, value in wanted.items() if value}
 
@@ -236,6 +237,12 @@ def _nodes_of(ids: Sequence[UUID]) -> dict[UUID, tuple[int, int]]:
     counted = Machine.objects.present().filter(cluster__in=list(ids)).order_by().values("cluster")
     rows = counted.annotate(nodes=Count("pk"), running=running)
     return {row["cluster"]: (row["nodes"], row["running"]) for row in rows}
+
+
+def _with_profile(profile: UUID) -> QuerySet[Any, Any]:
+    """Ids of clusters made of it or with it attached; each half by an index of its own."""
+    made = Cluster.objects.filter(profile_version__profile=profile).order_by().values("pk")
+    return made.union(ClusterAddOn.objects.filter(profile=profile).order_by().values("cluster"), all=True)
 
 
 def _clean(text: str) -> str:

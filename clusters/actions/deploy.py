@@ -3,8 +3,8 @@
 from django.db import IntegrityError, transaction
 
 from clusters.actions.provision import ClusterRequest, PoolRequest, provision_cluster
+from clusters.actions.stacks import check_stack
 from clusters.models import Cluster, ClusterPurpose
-from clusters.profiles.models import ClusterProfile
 from gateways.models import CloudAccount, PrivateCloudGateway
 from gateways.states import check_serving
 from palette_portal.http import Conflict
@@ -41,6 +41,7 @@ def _deploy(request: ClusterRequest, by: User) -> Cluster:
         project=project,
         gateway=request.gateway.display_name,
         profile=str(request.profile_version),
+        add_ons=[str(add_on.version) for add_on in request.add_ons],
         nodes=sum(pool.size for pool in request.pools),
     )
     return cluster
@@ -76,13 +77,10 @@ def _check_account(request: ClusterRequest, project: Project) -> None:
 
 
 def _check_profile(request: ClusterRequest, project: Project) -> None:
-    version = request.profile_version
-    if version is None or not request.layers:
+    stack = request.stack
+    if stack is None or not request.layers:
         raise Conflict("Choose a cluster profile.")
-    if not ClusterProfile.objects.usable_in(project).filter(pk=version.profile_id).exists():
-        raise Conflict(f"The project {project} may not use the cluster profile {version.profile}.")
-    if not version.is_published:
-        raise Conflict(f"{version} is a draft: publish it first.")
+    check_stack(stack, project)
 
 
 def _check_node_pools(request: ClusterRequest) -> None:

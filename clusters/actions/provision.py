@@ -14,10 +14,10 @@ from clusters.actions.requests import (
     PlacementRequest,
     PoolRequest,
 )
+from clusters.actions.stacks import write_stack
 from clusters.models import (
     AddressAllocation,
     Cluster,
-    ClusterLayer,
     ClusterSecrets,
     Machine,
     MachinePool,
@@ -112,10 +112,7 @@ def _create_cluster(request: ClusterRequest, by: User | None) -> Cluster:
 
 
 def _create_layers(cluster: Cluster, request: ClusterRequest) -> None:
-    ClusterLayer.objects.bulk_create(
-        ClusterLayer(cluster=cluster, position=position, **vars(layer))
-        for position, layer in enumerate(request.layers, start=1)
-    )
+    write_stack(cluster, layers=request.layers, add_ons=request.add_ons)
     if request.variables:
         # A step adds the certificates later.
         ClusterSecrets.objects.create(cluster=cluster, variables=json.dumps(dict(request.variables)))

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 from clusters.models import AddressAllocation, ClusterPurpose, PoolRole, RollingUpdate
 from clusters.profiles.models import LayerKind, ProfileVersion
+from clusters.profiles.render import LayerGroup, PlainLayer
+from clusters.profiles.stack import Stacked, stacked
 from gateways.models import CloudAccount, PrivateCloudGateway
 from ippools.models import IPPool
 from ippools.reservations import Reservation, control_plane, worker_pool
@@ -81,6 +83,43 @@ class LayerRequest:
 
 
 @dataclass(frozen=True)
+class AddOnRequest:
+    """An add-on profile on top of the cluster's own, with its packs as the cluster shall have them."""
+
+    version: ProfileVersion
+    layers: tuple[LayerRequest, ...]
+
+
+@dataclass(frozen=True)
+class StackRequest:
+    """The cluster's profiles with all their packs and variables as they shall be."""
+
+    version: ProfileVersion
+    layers: tuple[LayerRequest, ...]
+    # Values of variables, masked ones among them; by clusters.profiles.stack.
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    add_ons: tuple[AddOnRequest, ...] = ()
+
+    @property
+    def profiles(self) -> list[Stacked]:
+        return stacked(self.version, [add_on.version for add_on in self.add_ons])
+
+    @property
+    def layers_by_profile(self) -> list[list[PlainLayer]]:
+        rows = [self.layers, *(add_on.layers for add_on in self.add_ons)]
+        return [[PlainLayer(**vars(layer)) for layer in layers] for layers in rows]
+
+    @property
+    def plain_layers(self) -> list[PlainLayer]:
+        return [layer for layers in self.layers_by_profile for layer in layers]
+
+    @property
+    def groups(self) -> list[LayerGroup]:
+        pairs = zip(self.profiles, self.layers_by_profile, strict=True)
+        return [profile.group(layers, self.variables) for profile, layers in pairs]
+
+
+@dataclass(frozen=True)
 class ClusterRequest:
     """`endpoint_host` is given with DHCP only; with static addresses the pool gives the virtual IP."""
 
@@ -111,8 +150,16 @@ class ClusterRequest:
     tags: tuple[str, ...] = ()
     profile_version: ProfileVersion | None = None
     layers: tuple[LayerRequest, ...] = ()
-    # Values of the profile's variables; masked ones are among them.
+    # Values of the profiles' variables; masked ones are among them.
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    add_ons: tuple[AddOnRequest, ...] = ()
+
+    @property
+    def stack(self) -> StackRequest | None:
+        """None for a cluster without a profile."""
+        if self.profile_version is None:
+            return None
+        return StackRequest(self.profile_version, self.layers, self.variables, self.add_ons)
 
     @property
     def reservations(self) -> dict[IPPool, Reservation]:

@@ -1,19 +1,21 @@
-"""A newer version of its profile, or other values, for a running cluster.
+"""Newer versions of its profiles, other add-on profiles, or other values, for a running cluster.
 
 Nodes that are made from what changes are replaced one after the other, masters first; then the packs are
 applied. What is about to happen is planned first, so that a page can show it: see `Update`.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime
+from uuid import UUID
 
 from django.db import transaction
 
 from clusters.actions.changing import begin_change, lock_for_change, note_in_audit
 from clusters.actions.machines import add_machine_rows
-from clusters.actions.requests import LayerRequest
+from clusters.actions.requests import LayerRequest, StackRequest
+from clusters.actions.stacks import check_stack, check_stack_variables, write_stack
 from clusters.changes import gone_key, ready_key, replace_machines_plan
 from clusters.documents import pack_facts, packs_of
 from clusters.models import Cluster, ClusterLayer, ClusterSecrets, Machine, MachinePool
@@ -22,8 +24,7 @@ from clusters.profiles.diffs import Difference, differences
 from clusters.profiles.models import LayerKind, ProfileVersion
 from clusters.profiles.packs import NoSuchPack
 from clusters.profiles.placeholders import NoSuchValue
-from clusters.profiles.render import NodeInputs, PlainLayer, node_inputs
-from clusters.profiles.variables import check_variables, read_variables
+from clusters.profiles.render import NodeInputs, node_inputs
 from clusters.profiles.versions import numbers
 from clusters.profiles.yaml_text import Unreadable
 from clusters.states import MachineState
@@ -39,23 +40,12 @@ _ONCE = "The {what} of a running cluster cannot change: its pods and nodes were 
 
 
 @dataclass(frozen=True)
-class UpdateRequest:
-    """All of the cluster's layers and variables as they shall be."""
-
-    version: ProfileVersion
-    layers: tuple[LayerRequest, ...]
-    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
-
-    @property
-    def plain_layers(self) -> list[PlainLayer]:
-        return [PlainLayer(**vars(layer)) for layer in self.layers]
-
-
-@dataclass(frozen=True)
 class Update:
     """`manifests` names what the packs apply anew; `removed` are packs whose objects stay in the cluster."""
 
     inputs: NodeInputs = field(repr=False)
+    # What becomes of the profiles themselves, as sentences.
+    profiles: tuple[str, ...] = ()
     differences: tuple[Difference, ...] = ()
     replaced: tuple[Machine, ...] = ()
     manifests: tuple[str, ...] = ()
@@ -63,40 +53,61 @@ class Update:
 
     @property
     def is_empty(self) -> bool:
-        return not (self.differences or self.replaced or self.manifests)
+        return not (self.profiles or self.differences or self.replaced or self.manifests)
 
 
-def plan_update(cluster: Cluster, request: UpdateRequest) -> Update:
+def plan_update(cluster: Cluster, request: StackRequest) -> Update:
     """Raise Conflict when the cluster cannot become so."""
-    _check_version(cluster, request)
-    old_layers = list(cluster.layers.all())
+    known = _profiles_now(cluster)
+    _check_versions(cluster, known, request)
+    old_layers, new_layers = list(cluster.layers.all()), request.plain_layers
     old, new = _inputs_now(cluster), _inputs_then(cluster, request)
     _check_inputs(old, new, old_layers, request)
     changed = _changed_manifests(old, new)
     is_unfinished = any(layer.applied_at is None for layer in old_layers)
-    replaced = _outdated(cluster, new)
     return Update(
         inputs=new,
-        differences=tuple(differences(old_layers, request.plain_layers)),
-        replaced=tuple(replaced),
+        profiles=tuple(_changed_profiles(known, request)),
+        differences=tuple(differences(old_layers, new_layers)),
+        replaced=tuple(_outdated(cluster, new)),
         manifests=tuple(manifest.name for manifest in new.manifests) if is_unfinished else changed,
-        removed=tuple(sorted({row.pack for row in old_layers} - {row.pack for row in request.layers})),
+        removed=tuple(sorted({row.pack for row in old_layers} - {row.pack for row in new_layers})),
     )
 
 
-def _check_version(cluster: Cluster, request: UpdateRequest) -> None:
-    known = cluster.profile_version
-    if known is None:
+def _profiles_now(cluster: Cluster) -> dict[UUID, ProfileVersion]:
+    """The versions by their profile, in order."""
+    if cluster.profile_version is None:
         raise Conflict("The cluster was made without a profile.")
-    if request.version.profile_id != known.profile_id:
+    add_ons = cluster.add_ons.select_related("version__profile")
+    versions = (cluster.profile_version, *(add_on.version for add_on in add_ons))
+    return {version.profile_id: version for version in versions}
+
+
+def _check_versions(cluster: Cluster, known: Mapping[UUID, ProfileVersion], request: StackRequest) -> None:
+    assert cluster.project and cluster.profile_version  # a cluster with a profile is in a project
+    if request.version.profile_id != cluster.profile_version.profile_id:
         raise Conflict(f"{request.version} is a version of another profile than the cluster's.")
-    if not request.version.is_published:
-        raise Conflict(f"{request.version} is a draft: publish it first.")
-    if request.version.rank < known.rank:
-        raise Conflict(f"{request.version} is older than the cluster's {known.version}.")
-    wrong = check_variables(read_variables(request.version.variables), request.variables)
-    if wrong:
-        raise Conflict(f"{next(iter(wrong))}: {next(iter(wrong.values()))}")
+    for profile in request.profiles:
+        old = known.get(profile.version.profile_id)
+        if old and profile.version.rank < old.rank:
+            raise Conflict(f"{profile.version} is older than the cluster's {old.version}.")
+    check_stack(request, cluster.project)
+    check_stack_variables(request)
+
+
+def _changed_profiles(known: Mapping[UUID, ProfileVersion], request: StackRequest) -> Iterator[str]:
+    """Sentences about versions, and what is attached, detached and moved."""
+    wanted = {profile.version.profile_id: profile.version for profile in request.profiles}
+    for key, new in wanted.items():
+        if key not in known:
+            yield f"{new} is attached."
+        elif known[key] != new:
+            yield f"{known[key]} becomes {new.version}."
+    yield from (f"{old} is detached." for key, old in known.items() if key not in wanted)
+    if [key for key in known if key in wanted] != [key for key in wanted if key in known]:
+        names = ", ".join(str(version.profile) for version in wanted.values())
+        yield f"The order of the profiles becomes {names}."
 
 
 def _inputs_now(cluster: Cluster) -> NodeInputs:
@@ -105,18 +116,15 @@ def _inputs_now(cluster: Cluster) -> NodeInputs:
     return inputs
 
 
-def _inputs_then(cluster: Cluster, request: UpdateRequest) -> NodeInputs:
-    definitions = read_variables(request.version.variables)
+def _inputs_then(cluster: Cluster, request: StackRequest) -> NodeInputs:
     try:
-        return node_inputs(
-            request.plain_layers, request.variables, pack_facts(cluster), definitions=definitions
-        )
+        return node_inputs(request.groups, pack_facts(cluster))
     except (NoSuchPack, NoSuchValue, Unreadable) as error:
         raise Conflict(f"The packs cannot be put together: {error}") from error
 
 
 def _check_inputs(
-    old: NodeInputs, new: NodeInputs, old_layers: Sequence[ClusterLayer], request: UpdateRequest
+    old: NodeInputs, new: NodeInputs, old_layers: Sequence[ClusterLayer], request: StackRequest
 ) -> None:
     before, after = numbers(old.kubernetes_version), numbers(new.kubernetes_version)
     if after < before:
@@ -162,7 +170,7 @@ def _outdated(cluster: Cluster, inputs: NodeInputs) -> list[Machine]:
 
 
 @transaction.atomic
-def update_cluster(*, cluster: Cluster, request: UpdateRequest, by: User) -> Operation:
+def update_cluster(*, cluster: Cluster, request: StackRequest, by: User) -> Operation:
     """Raise Conflict, PoolExhausted or OperationActive."""
     cluster = lock_for_change(cluster, by=by)
     update = plan_update(cluster, request)
@@ -173,7 +181,12 @@ def update_cluster(*, cluster: Cluster, request: UpdateRequest, by: User) -> Ope
     steps = _steps(cluster, update)
     operation = begin_change(cluster, steps, kind=OperationKind.UPDATE, by=by)
     note_in_audit(
-        cluster, action="update", by=by, profile=str(request.version), replaced=len(update.replaced)
+        cluster,
+        action="update",
+        by=by,
+        profile=str(request.version),
+        add_ons=[str(add_on.version) for add_on in request.add_ons],
+        replaced=len(update.replaced),
     )
     return operation
 
@@ -185,7 +198,7 @@ def _check_spare_addresses(update: Update) -> None:
             check_has_room(pool.ip_pool, Reservation(spare=1), cluster_id=pool.cluster_id)
 
 
-def _save(cluster: Cluster, request: UpdateRequest, update: Update) -> None:
+def _save(cluster: Cluster, request: StackRequest, update: Update) -> None:
     inputs = update.inputs
     Cluster.objects.filter(pk=cluster.pk).update(
         profile_version=request.version,
@@ -196,16 +209,19 @@ def _save(cluster: Cluster, request: UpdateRequest, update: Update) -> None:
     cluster.refresh_from_db()
     known = {layer.pack: layer for layer in cluster.layers.all()}
     cluster.layers.all().delete()
-    ClusterLayer.objects.bulk_create(
-        ClusterLayer(cluster=cluster, position=position, **vars(layer), applied_at=_applied_at(known, layer))
-        for position, layer in enumerate(request.layers, start=1)
+    cluster.add_ons.all().delete()
+    write_stack(
+        cluster,
+        layers=request.layers,
+        add_ons=request.add_ons,
+        applied_at=lambda layer: _applied_at(known, layer),
     )
     secrets = ClusterSecrets.objects.select_for_update().get(cluster=cluster)
     secrets.variables = json.dumps(dict(request.variables)) if request.variables else ""
     secrets.save(update_fields=["variables"])
 
 
-def _applied_at(known: Mapping[str, ClusterLayer], layer: LayerRequest) -> Any:
+def _applied_at(known: Mapping[str, ClusterLayer], layer: LayerRequest) -> datetime | None:
     before = known.get(layer.pack)
     is_same = before and (before.pack_version, before.values) == (layer.pack_version, layer.values)
     return before.applied_at if before and is_same else None

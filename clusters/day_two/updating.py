@@ -1,68 +1,113 @@
-"""What the update page starts from: a cluster's own changes, carried over to another profile version."""
+"""What the update page starts from: a cluster's own changes, carried over to other versions of profiles."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
 
-from django.db.models import QuerySet
 from django.http import QueryDict
 
-from clusters.actions.requests import LayerRequest
-from clusters.actions.updates import UpdateRequest
-from clusters.deploy.drafts import PARAMETERS
+from clusters.actions.requests import StackRequest
+from clusters.deploy.add_ons import AddOns, sent_add_ons
+from clusters.deploy.cards import Card, profile_cards
+from clusters.deploy.drafts import PARAMETERS, PROFILE
 from clusters.deploy.forms.parameters import ParametersForm
 from clusters.deploy.layers import plain
+from clusters.deploy.request import stack_request
 from clusters.models import Cluster, ClusterSecrets, DeployDraft
 from clusters.profiles.diffs import text_of
-from clusters.profiles.models import LayerKind, ProfileVersion
+from clusters.profiles.models import ProfileVersion
+from clusters.profiles.stack import stacked
+from palette_portal.http import Conflict
+
+# Sent along with the add-on profiles: that there is none is an answer, too.
+STACK = "stack"
 
 
-def versions_for(cluster: Cluster) -> QuerySet[ProfileVersion]:
-    """Those the cluster can have, newest first: its own, for other values, and newer ones."""
+@dataclass(frozen=True)
+class Choice:
+    """The versions that the cluster shall have, and those it could have."""
+
+    card: Card
+    version: ProfileVersion
+    add_ons: AddOns
+    # What the cluster has, its own profile's first.
+    now: Sequence[ProfileVersion]
+
+    @property
+    def attached(self) -> list[UUID]:
+        return [version.pk for version in self.now[1:]]
+
+    @property
+    def problem(self) -> str:
+        return self.add_ons.problem(self.version)
+
+    def __str__(self) -> str:
+        return ", ".join(map(str, (self.version, *self.add_ons.versions)))
+
+
+def choice_of(cluster: Cluster, data: QueryDict) -> Choice:
+    """As it was asked for; else the newest of all it has. Raise Conflict for a cluster without a profile."""
     own = cluster.profile_version
-    if own is None:
-        return ProfileVersion.objects.none()
-    rows = ProfileVersion.objects.filter(profile_id=own.profile_id, rank__gte=own.rank)
-    return rows.exclude(published_at=None).select_related("profile").order_by("-rank")
+    if own is None or cluster.project is None:
+        raise Conflict("The cluster was made without a profile, so there is nothing to update it to.")
+    add_ons = [add_on.version for add_on in cluster.add_ons.select_related("version__profile")]
+    # What a cluster has cannot become older.
+    ranks = {version.profile_id: version.rank for version in (own, *add_ons)}
+    cards = {
+        card.profile.pk: card.since(ranks.get(card.profile.pk, 0)) for card in profile_cards(cluster.project)
+    }
+    card, wanted = cards[own.profile_id], data.get("version")
+    newest = [str(cards[version.profile_id].newest.pk) for version in add_ons]
+    offered = [found for found in cards.values() if found.is_add_on]
+    return Choice(
+        card=card,
+        version=next((version for version in card.versions if str(version.pk) == wanted), card.newest),
+        add_ons=AddOns(offered, sent_add_ons(data) if STACK in data else newest),
+        now=(own, *add_ons),
+    )
 
 
-def update_form(cluster: Cluster, version: ProfileVersion, data: QueryDict | None = None) -> ParametersForm:
+def update_form(cluster: Cluster, choice: Choice, data: QueryDict | None = None) -> ParametersForm:
     """The wizard's page of parameters, for a cluster that exists."""
-    draft = _as_draft(cluster, version)
+    draft = _as_draft(cluster, choice)
     if data is not None and str(data.get("then", "")).startswith("reset-"):
         return ParametersForm.redraw(draft, data)
     return ParametersForm.open(draft, data)
 
 
-def update_request(form: ParametersForm, version: ProfileVersion) -> UpdateRequest:
-    layers = tuple(
-        LayerRequest(LayerKind(one.layer.kind), one.name, one.layer.pack_version, one.text)
-        for one in form.layers
-    )
-    return UpdateRequest(version, layers, form.given)
+def update_request(form: ParametersForm) -> StackRequest:
+    return stack_request(form.profiles, form.given)
 
 
-def _as_draft(cluster: Cluster, version: ProfileVersion) -> DeployDraft:
+def _as_draft(cluster: Cluster, choice: Choice) -> DeployDraft:
     """Never saved."""
     secrets = ClusterSecrets.objects.filter(cluster=cluster).first()
-    pages = {PARAMETERS: {"values": {"layers": own_changes(cluster)}, "open": ""}}
+    pages = {
+        PROFILE: {"values": {"add_ons": choice.add_ons.ids}, "open": ""},
+        PARAMETERS: {"values": {"layers": own_changes(cluster)}, "open": ""},
+    }
     return DeployDraft(
         project=cluster.project,
-        profile_version=version,
+        profile_version=choice.version,
         pages=pages,
-        variables=_known_variables(secrets.variables if secrets else "", version),
+        variables=_known_variables(secrets.variables if secrets else "", choice),
     )
 
 
-def _known_variables(stored: str, version: ProfileVersion) -> str:
-    """Without those that the version does not have any more."""
+def _known_variables(stored: str, choice: Choice) -> str:
+    """Without those that the versions do not have any more."""
     given: Mapping[str, str] = json.loads(stored or "{}")
-    names = {definition["name"] for definition in version.variables}
-    return json.dumps({name: value for name, value in given.items() if name in names})
+    profiles = stacked(choice.version, choice.add_ons.versions)
+    keys = {profile.key(variable.name) for profile in profiles for variable in profile.definitions}
+    return json.dumps({key: value for key, value in given.items() if key in keys})
 
 
 def own_changes(cluster: Cluster) -> dict[str, str]:
-    """By pack: the values that differ from what the cluster's version of the profile says."""
+    """By pack: the values that differ from what the cluster's versions of the profiles say."""
     assert cluster.profile_version is not None
-    said = {layer.pack: plain(text_of(layer)) for layer in cluster.profile_version.layers.all()}
+    add_ons = cluster.add_ons.select_related("version").prefetch_related("version__layers")
+    versions = [cluster.profile_version, *(add_on.version for add_on in add_ons)]
+    said = {layer.pack: plain(text_of(layer)) for version in versions for layer in version.layers.all()}
     now = {layer.pack: plain(text_of(layer)) for layer in cluster.layers.all()}
     return {pack: text for pack, text in now.items() if text.strip() != said.get(pack, "").strip()}

@@ -53,8 +53,13 @@ def draft_name(draft: DeployDraft) -> str:
     return page_values(draft, BASICS).get("name") or "Unnamed cluster"
 
 
+def chosen_add_ons(draft: DeployDraft) -> list[str]:
+    """Ids of versions of add-on profiles, in their order."""
+    return list(page_values(draft, PROFILE).get("add_ons", []))
+
+
 def variables_of(draft: DeployDraft) -> dict[str, str]:
-    """What was given for the profile's variables, secrets among them."""
+    """What was given for the profiles' variables, secrets among them, as clusters.profiles.stack keeps it."""
     given: dict[str, str] = json.loads(draft.variables) if draft.variables else {}
     return given
 

@@ -1,6 +1,7 @@
 """The review as a document, and the way back: a draft from it. Objects of vCenter go by their names.
 
-Masked variables are named without their values: whoever repeats it is asked for them.
+Masked variables are named without their values: whoever repeats it is asked for them. Names of variables of
+add-on profiles begin with the number of the profile in the list.
 """
 
 from collections.abc import Mapping
@@ -17,9 +18,11 @@ from clusters.deploy.drafts import (
     variables_of,
 )
 from clusters.deploy.forms.pools import MASTER
-from clusters.deploy.layers import definitions_of
+from clusters.deploy.layers import add_ons_of
 from clusters.deploy.review import Review
 from clusters.models import DeployDraft
+from clusters.profiles.stack import stacked
+from clusters.profiles.variables import Variable
 from gateways.models import PrerequisiteReport
 from gateways.prerequisites import Report
 
@@ -43,7 +46,7 @@ def document_of(draft: DeployDraft, review: Review, report: PrerequisiteReport |
         "version": VERSION,
         "project": draft.project.slug,
         BASICS: page_values(draft, BASICS),
-        PROFILE: {name: page_values(draft, PROFILE)[name] for name in ("profile", "version_name", "scope")},
+        PROFILE: _profile(page_values(draft, PROFILE)),
         PARAMETERS: _parameters(draft),
         PLACEMENT: _placement(draft),
         POOLS: _pools(page_values(draft, POOLS)),
@@ -91,19 +94,42 @@ def prerequisites(report: PrerequisiteReport | None) -> dict[str, Any]:
     }
 
 
+def _profile(values: Mapping[str, Any]) -> dict[str, Any]:
+    names = {name: values[name] for name in ("profile", "version_name", "scope")}
+    return {**names, "add_ons": values.get("add_on_names", [])}
+
+
 def _parameters(draft: DeployDraft) -> dict[str, Any]:
-    given = variables_of(draft)
-    shown = {variable.name for variable in definitions_of(draft) if not variable.masked}
+    given, shown = variables_of(draft), _variables(draft)
     return {
         "layers": page_values(draft, PARAMETERS)["layers"],
-        "variables": {name: value for name, value in given.items() if name in shown},
+        "variables": {
+            name: given[key]
+            for name, (key, variable) in shown.items()
+            if key in given and not variable.masked
+        },
         "secret_variables": secrets_of(draft),
     }
 
 
 def secrets_of(draft: DeployDraft) -> list[str]:
     given = variables_of(draft)
-    return [variable.name for variable in definitions_of(draft) if variable.masked and variable.name in given]
+    return [name for name, (key, variable) in _variables(draft).items() if variable.masked and key in given]
+
+
+def _variables(draft: DeployDraft) -> dict[str, tuple[str, Variable]]:
+    """By the name in the document: the key of the value, and the variable."""
+    profiles = stacked(draft.profile_version, add_ons_of(draft))
+    return {
+        name_in_document(number, variable.name): (profile.key(variable.name), variable)
+        for number, profile in enumerate(profiles)
+        for variable in profile.definitions
+    }
+
+
+def name_in_document(number: int, name: str) -> str:
+    """Of a variable of the cluster's own profile (0), or of an add-on profile, which are counted from 1."""
+    return f"{number}_{name}" if number else name
 
 
 def _placement(draft: DeployDraft) -> dict[str, Any]:

@@ -1,14 +1,16 @@
-"""The layers of a chosen profile with what a cluster changes in them: texts, differences, problems."""
+"""The layers of the chosen profiles with what a cluster changes in them: texts, differences, problems."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import unified_diff
 
+from clusters.deploy.drafts import chosen_add_ons
 from clusters.models import DeployDraft
-from clusters.profiles.models import LayerKind, ProfileLayer
+from clusters.profiles.models import LayerKind, ProfileLayer, ProfileVersion
 from clusters.profiles.packs import NoSuchPack, PackVersion, find_pack
+from clusters.profiles.stack import Stacked, stacked
 from clusters.profiles.values import check_values
-from clusters.profiles.variables import Variable, check_variables, read_variables
+from clusters.profiles.variables import Variable, check_variables
 from clusters.profiles.yaml_text import Problem
 from palette_portal.http import Conflict
 
@@ -52,27 +54,61 @@ class ChangedLayer:
         return LayerKind(self.layer.kind).label
 
 
-def layers_of(draft: DeployDraft, texts: Mapping[str, str]) -> list[ChangedLayer]:
-    """In build order. Raise Conflict when the portal's catalogue lost one of its packs."""
-    if draft.profile_version is None:
-        return []
+@dataclass(frozen=True)
+class ChangedProfile:
+    """One of the chosen profiles with its layers in build order."""
+
+    profile: Stacked
+    layers: Sequence[ChangedLayer]
+
+    def __str__(self) -> str:
+        return str(self.profile.version)
+
+    @property
+    def variables(self) -> dict[str, Variable]:
+        """By the key that their values are kept under."""
+        return {self.profile.key(variable.name): variable for variable in self.profile.definitions}
+
+    def wrong_variables(self, given: Mapping[str, str]) -> dict[str, str]:
+        """By key: what is wrong with the value that was given for it."""
+        wrong = check_variables(self.profile.definitions, self.profile.values(given))
+        return {self.profile.key(name): error for name, error in wrong.items()}
+
+    def problems(self, layer: ChangedLayer, given: Mapping[str, str]) -> list[Problem]:
+        """Values of variables that are wrong themselves count as not given: they are told at their fields."""
+        wrong = self.wrong_variables(given)
+        usable = {key: value for key, value in given.items() if key not in wrong}
+        return check_values(layer.pack, layer.text, self.profile.definitions, self.profile.values(usable))
+
+
+def profiles_of(draft: DeployDraft, texts: Mapping[str, str]) -> list[ChangedProfile]:
+    """The cluster's own, then add-on profiles. Raise Conflict when one of them or of their packs is gone."""
+    stack = stacked(draft.profile_version, add_ons_of(draft))
     try:
-        return [_changed(layer, texts) for layer in draft.profile_version.layers.all()]
+        return [
+            ChangedProfile(one, [_changed(layer, texts) for layer in one.version.layers.all()])
+            for one in stack
+        ]
     except NoSuchPack as error:
         raise Conflict(f"{error} Choose another version of the cluster profile.") from error
 
 
-def definitions_of(draft: DeployDraft) -> Sequence[Variable]:
-    return read_variables(draft.profile_version.variables) if draft.profile_version else ()
+def add_ons_of(draft: DeployDraft) -> list[ProfileVersion]:
+    """In the order that was chosen. Raise Conflict when one of them was deleted."""
+    ids = chosen_add_ons(draft)
+    if not ids:
+        return []
+    versions = ProfileVersion.objects.select_related("profile").prefetch_related("layers")
+    found = {str(version.pk): version for version in versions.filter(pk__in=ids)}
+    if len(found) < len(ids):
+        raise Conflict("An add-on profile that was chosen was deleted. Choose the cluster profile again.")
+    return [found[key] for key in ids]
 
 
-def problems_of(
-    changed: ChangedLayer, definitions: Sequence[Variable], given: Mapping[str, str]
-) -> list[Problem]:
-    """Values of variables that are wrong themselves count as not given: they are told at their fields."""
-    wrong = check_variables(definitions, given)
-    usable = {name: value for name, value in given.items() if name not in wrong}
-    return check_values(changed.pack, changed.text, definitions, usable)
+def variables_in(draft: DeployDraft) -> dict[str, Variable]:
+    """Those of all chosen profiles, by the key that their values are kept under."""
+    stack = stacked(draft.profile_version, add_ons_of(draft))
+    return {one.key(variable.name): variable for one in stack for variable in one.definitions}
 
 
 def plain(text: str) -> str:

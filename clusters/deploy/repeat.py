@@ -11,6 +11,7 @@ from django.db import transaction
 from django.http import QueryDict
 
 from clusters.deploy.accounts import offered_accounts
+from clusters.deploy.add_ons import ROWS
 from clusters.deploy.drafts import (
     BASICS,
     PARAMETERS,
@@ -20,7 +21,7 @@ from clusters.deploy.drafts import (
     create_draft,
     save_complete,
 )
-from clusters.deploy.export import KIND, VERSION
+from clusters.deploy.export import KIND, VERSION, name_in_document
 from clusters.deploy.forms.basics import BasicsForm
 from clusters.deploy.forms.parameters import TEXT, VARIABLE, ParametersForm
 from clusters.deploy.forms.placement import PlacementForm
@@ -29,6 +30,7 @@ from clusters.deploy.forms.profile import ProfileForm
 from clusters.deploy.forms.wizard_form import WizardForm
 from clusters.deploy.offers import Offer, get_offer
 from clusters.models import DeployDraft
+from clusters.profiles.models import ProfileVersion
 from gateways.models import CloudAccount
 from ippools.models import IPPool
 from palette_portal.tenants.models import Project, User
@@ -112,20 +114,34 @@ def _reasons(form: forms.Form) -> Iterator[str]:
 
 
 def _profile(draft: DeployDraft, wanted: Mapping[str, Any]) -> ProfileForm:
-    versions = ProfileForm(draft=draft).versions.values()
-    named = [
-        v for v in versions if (v.profile.name, v.version) == (wanted["profile"], wanted["version_name"])
-    ]
+    offered = ProfileForm(draft=draft)
+    add_ons = [version for card in offered.add_ons.more for version in card.versions]
+    data = QueryDict(mutable=True)
+    data["version"] = _named(list(offered.versions.values()), wanted)
+    data.setlist(ROWS, [_named(add_ons, names) for names in wanted.get("add_ons", [])])
+    return ProfileForm(data, draft=draft)
+
+
+def _named(versions: Sequence[ProfileVersion], wanted: Mapping[str, Any]) -> str:
+    """The id of the version that is called so, of the same scope if there are several."""
+    name = (wanted["profile"], wanted["version_name"])
+    named = [version for version in versions if (version.profile.name, version.version) == name]
     exact = [version for version in named if version.profile.scope == wanted.get("scope")]
     if not named:
-        raise CannotRepeat(f"The project has no profile {wanted['profile']} {wanted['version_name']} to use.")
-    return ProfileForm(_query({"version": str((exact or named)[0].pk)}), draft=draft)
+        raise CannotRepeat(f"The project has no profile {name[0]} {name[1]} to use.")
+    return str((exact or named)[0].pk)
 
 
 def _parameters(draft: DeployDraft, wanted: Mapping[str, Any], secrets: Mapping[str, str]) -> ParametersForm:
     form = ParametersForm(draft=draft, texts=wanted.get("layers", {}))
     texts = {TEXT + layer.name: layer.text for layer in form.layers}
-    given = {VARIABLE + name: value for name, value in {**wanted.get("variables", {}), **secrets}.items()}
+    said = {**wanted.get("variables", {}), **secrets}
+    given = {
+        VARIABLE + one.profile.key(variable.name): said[name]
+        for number, one in enumerate(form.profiles)
+        for variable in one.profile.definitions
+        if (name := name_in_document(number, variable.name)) in said
+    }
     return ParametersForm(_query({**texts, **given}), draft=draft)
 
 

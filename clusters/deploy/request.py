@@ -1,28 +1,30 @@
 """From a complete draft to what the cluster shall be."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
 
 from clusters.actions.requests import (
+    AddOnRequest,
     Autoscaling,
     ClusterRequest,
     LayerRequest,
     PlacementRequest,
     PoolRequest,
+    StackRequest,
 )
 from clusters.deploy.accounts import account_of
 from clusters.deploy.drafts import BASICS, PARAMETERS, PLACEMENT, POOLS, page_values, variables_of
 from clusters.deploy.forms.pools import MASTER
-from clusters.deploy.layers import ChangedLayer, definitions_of, layers_of
+from clusters.deploy.layers import ChangedProfile, profiles_of
 from clusters.deploy.sizes import CUSTOM, MIB_PER_GB
 from clusters.models import AddressAllocation, ClusterPurpose, DeployDraft, PoolRole, RollingUpdate
 from clusters.names import label
 from clusters.profiles.models import LayerKind
 from clusters.profiles.packs import NoSuchPack
 from clusters.profiles.placeholders import NoSuchValue
-from clusters.profiles.render import ClusterFacts, NodeInputs, PlainLayer, node_inputs
+from clusters.profiles.render import ClusterFacts, NodeInputs, node_inputs
 from clusters.profiles.yaml_text import Unreadable
 from gateways.models import CloudAccount
 from ippools.models import IPPool
@@ -39,8 +41,8 @@ def request_of(draft: DeployDraft) -> ClusterRequest:
         raise Conflict(
             f"The cloud account {placement['account_name']} cannot be used now. Select another one."
         )
-    layers = layers_of(draft, page_values(draft, PARAMETERS)["layers"])
-    inputs = _inputs(draft, layers, account)
+    stack = _stack(draft)
+    inputs = _inputs(draft, stack, account)
     is_dhcp = placement["allocation"] == AddressAllocation.DHCP
     return ClusterRequest(
         name=basics["name"],
@@ -67,14 +69,40 @@ def request_of(draft: DeployDraft) -> ClusterRequest:
         project=draft.project,
         description=basics["description"],
         tags=tuple(basics["tags"]),
-        profile_version=draft.profile_version,
-        layers=tuple(_layer(layer) for layer in layers),
-        variables=variables_of(draft),
+        profile_version=stack.version,
+        layers=stack.layers,
+        variables=stack.variables,
+        add_ons=stack.add_ons,
         pools=_pools(page_values(draft, POOLS), account, is_dhcp=is_dhcp),
     )
 
 
-def _inputs(draft: DeployDraft, layers: list[ChangedLayer], account: CloudAccount) -> NodeInputs:
+def _stack(draft: DeployDraft) -> StackRequest:
+    if draft.profile_version is None:
+        raise Conflict("Choose a cluster profile.")
+    profiles = profiles_of(draft, page_values(draft, PARAMETERS)["layers"])
+    return stack_request(profiles, variables_of(draft))
+
+
+def stack_request(profiles: Sequence[ChangedProfile], given: Mapping[str, str]) -> StackRequest:
+    """The first is the cluster's own."""
+    own, *add_ons = profiles
+    return StackRequest(
+        version=own.profile.version,
+        layers=_layers(own),
+        variables=given,
+        add_ons=tuple(AddOnRequest(one.profile.version, _layers(one)) for one in add_ons),
+    )
+
+
+def _layers(changed: ChangedProfile) -> tuple[LayerRequest, ...]:
+    return tuple(
+        LayerRequest(LayerKind(one.layer.kind), one.name, one.layer.pack_version, one.text)
+        for one in changed.layers
+    )
+
+
+def _inputs(draft: DeployDraft, stack: StackRequest, account: CloudAccount) -> NodeInputs:
     placement = page_values(draft, PLACEMENT)
     facts = ClusterFacts(
         cluster_name=label(page_values(draft, BASICS)["name"]),
@@ -85,24 +113,12 @@ def _inputs(draft: DeployDraft, layers: list[ChangedLayer], account: CloudAccoun
         password=Secret(account.password),
         images_url=settings.PROFILES_IMAGES_URL,
     )
-    plain = [
-        PlainLayer(layer.layer.kind, layer.name, layer.layer.pack_version, layer.text) for layer in layers
-    ]
     try:
-        return node_inputs(plain, variables_of(draft), facts, definitions=definitions_of(draft))
+        return node_inputs(stack.groups, facts)
     except (NoSuchPack, NoSuchValue, Unreadable) as error:
         raise Conflict(f"The parameters cannot be used: {error}") from error
     except KeyError as error:
         raise Conflict("The cluster profile lacks an operating system or Kubernetes.") from error
-
-
-def _layer(changed: ChangedLayer) -> LayerRequest:
-    return LayerRequest(
-        kind=LayerKind(changed.layer.kind),
-        pack=changed.name,
-        pack_version=changed.layer.pack_version,
-        values=changed.text,
-    )
 
 
 def _pools(values: Mapping[str, Any], account: CloudAccount, *, is_dhcp: bool) -> tuple[PoolRequest, ...]:

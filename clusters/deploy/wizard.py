@@ -141,7 +141,12 @@ def _basics_rows(draft: DeployDraft) -> list[Row]:
 
 def _profile_rows(draft: DeployDraft) -> list[Row]:
     values = page_values(draft, PROFILE)
-    return [Row("Profile", f"{values['profile']} {values['version_name']}", values["scope"])]
+    add_ons = [_profile_row("Add-on profile", names) for names in values.get("add_on_names", [])]
+    return [_profile_row("Profile", values), *add_ons]
+
+
+def _profile_row(label: str, names: dict[str, Any]) -> Row:
+    return Row(label, f"{names['profile']} {names['version_name']}", names["scope"])
 
 
 def _parameters_rows(draft: DeployDraft) -> list[Row]:

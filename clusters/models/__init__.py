@@ -1,6 +1,7 @@
 from clusters.models.clusters import (
     AddressAllocation,
     Cluster,
+    ClusterAddOn,
     ClusterLayer,
     ClusterLoad,
     ClusterPurpose,
@@ -17,6 +18,7 @@ from clusters.models.pages import DeployDraft, SavedView
 __all__ = [
     "AddressAllocation",
     "Cluster",
+    "ClusterAddOn",
     "ClusterLayer",
     "ClusterLoad",
     "ClusterPurpose",

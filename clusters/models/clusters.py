@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import F, Func, Q, Value
 from django.utils import timezone
 
-from clusters.profiles.models import LayerKind, ProfileVersion
+from clusters.profiles.models import ClusterProfile, LayerKind, ProfileVersion
 from clusters.states import ClusterHealth, ClusterState
 from gateways.models import CloudAccount, PrivateCloudGateway
 from palette_portal.encryption import EncryptedTextField
@@ -208,11 +208,34 @@ class ClusterSecrets(models.Model):
     bootstrap_token = EncryptedTextField()
     # None until the certificates are made.
     certificates_expire_at = models.DateTimeField(null=True, blank=True)
-    # JSON: the values given for the profile's variables, masked ones among them.
+    # JSON: the values given for the profiles' variables, masked ones among them; by clusters.profiles.stack.
     variables = EncryptedTextField(blank=True)
 
     def __str__(self) -> str:
         return f"secrets of {self.cluster_id}"
+
+
+class ClusterAddOn(models.Model):
+    """An add-on profile on top of the cluster's own, in the version that the cluster has.
+
+    The database sees to it that the version is one of the profile's.
+    """
+
+    cluster = models.ForeignKey(Cluster, on_delete=models.CASCADE, related_name="add_ons")
+    profile = models.ForeignKey(ClusterProfile, on_delete=models.PROTECT, related_name="+")
+    version = models.ForeignKey(ProfileVersion, on_delete=models.PROTECT, related_name="+")
+    # Packs are applied in this order, after those of the cluster's own profile.
+    position = models.PositiveSmallIntegerField()
+
+    class Meta:
+        ordering = ["position"]
+        constraints = [
+            models.UniqueConstraint(fields=["cluster", "position"], name="cluster_add_on_position_unique"),
+            models.UniqueConstraint(fields=["cluster", "profile"], name="cluster_add_on_profile_once"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.version)
 
 
 class ClusterLayer(models.Model):
@@ -224,6 +247,10 @@ class ClusterLayer(models.Model):
     pack = models.CharField(max_length=63)
     pack_version = models.CharField(max_length=32)
     values = models.TextField(blank=True)
+    # Which add-on profile it came with; empty for those of the cluster's own profile.
+    add_on = models.ForeignKey(
+        ClusterAddOn, null=True, blank=True, on_delete=models.SET_NULL, related_name="layers"
+    )
     applied_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:

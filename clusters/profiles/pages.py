@@ -6,9 +6,9 @@ from typing import Any
 from uuid import UUID
 
 from django.core.paginator import Page
-from django.db.models import Count, Prefetch
+from django.db.models import Count, F, Prefetch
 
-from clusters.models import Cluster
+from clusters.models import Cluster, ClusterQuerySet
 from clusters.profiles.checks import INFRASTRUCTURE_KINDS, KINDS, Finding, findings_on
 from clusters.profiles.models import ClusterProfile, LayerKind, ProfileLayer, ProfileType, ProfileVersion
 from clusters.profiles.packs import NoSuchPack, PackVersion, find_pack, load_catalog
@@ -71,8 +71,8 @@ def detail_context(version: ProfileVersion, user: User) -> dict[str, Any]:
     variables = read_variables(version.variables)
     findings = findings_on(version.profile.type, layers, variables)
     versions = list(version.profile.versions.order_by("-rank"))
-    using = Cluster.objects.present().filter(profile_version__in=versions)
-    visible = using.visible_to(user).select_related("profile_version", "project").order_by("name")
+    using = clusters_with(version.profile).present()
+    visible = using.visible_to(user).select_related("project").order_by("name")
     shown = list(visible[:50])
     return {
         "version": version,
@@ -98,10 +98,23 @@ def _newest_versions(profiles: Iterable[ClusterProfile]) -> dict[UUID, ProfileVe
     return {version.profile_id: version for version in chosen}
 
 
+def clusters_with(profile: ClusterProfile) -> ClusterQuerySet:
+    """Those made of it or with it attached; each knows its `used_version`."""
+    if profile.type == ProfileType.ADD_ON:
+        using = Cluster.objects.filter(add_ons__profile=profile)
+        return using.annotate(used_version=F("add_ons__version__version"))
+    using = Cluster.objects.filter(profile_version__profile=profile)
+    return using.annotate(used_version=F("profile_version__version"))
+
+
 def _cluster_counts(profiles: Iterable[ClusterProfile]) -> dict[UUID, int]:
-    using = Cluster.objects.present().filter(profile_version__profile__in=profiles)
-    counted = using.order_by().values_list("profile_version__profile").annotate(Count("pk"))
-    return dict(counted)
+    """A profile is either a cluster's own or an add-on profile, never both."""
+    present = Cluster.objects.present().order_by()
+    counts: dict[UUID, int] = {}
+    for path in ("profile_version__profile", "add_ons__profile"):
+        using = present.filter(**{f"{path}__in": profiles})
+        counts |= dict(using.values_list(path).annotate(Count("pk")))
+    return counts
 
 
 def _cards(

@@ -4,7 +4,7 @@ Nothing is pasted into YAML: documents are parsed first and filled in then. What
 so it hides in repr.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -38,6 +38,15 @@ class PlainLayer:
 
 
 @dataclass(frozen=True)
+class LayerGroup:
+    """The layers of one profile, with the variables that they can name and no other profile's can."""
+
+    layers: Sequence[Layer]
+    definitions: Sequence[Variable] = ()
+    given: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True)
 class ClusterFacts:
     """What packs may name as {{.system.…}}; `images_url` is where OVAs are kept, empty if nowhere."""
 
@@ -66,19 +75,9 @@ class NodeInputs:
     kubeadm: Mapping[str, Any] = field(repr=False)
 
 
-def node_inputs(
-    layers: Sequence[Layer],
-    variables: Mapping[str, str],
-    facts: ClusterFacts,
-    *,
-    definitions: Sequence[Variable] = (),
-) -> NodeInputs:
+def node_inputs(groups: Iterable[LayerGroup], facts: ClusterFacts) -> NodeInputs:
     """Layers in their order; they were checked before. Raise NoSuchPack, Unreadable, NoSuchValue."""
-    asked = {variable.name for variable in definitions}
-    given = {name: value for name, value in variables.items() if name in asked}
-    if errors := check_variables(definitions, given):
-        raise NoSuchValue(next(iter(errors.values())))
-    parts = [_Part(layer, given, definitions) for layer in layers]
+    parts = [part for group in groups for part in _parts(group)]
     by_kind = {part.pack.kind: part for part in parts}
     os, kubernetes = by_kind["os"], by_kind["kubernetes"]
     version, networking = kubernetes.pack.version, kubernetes.values["networking"]
@@ -95,6 +94,14 @@ def node_inputs(
         manifests=tuple(manifest for part in parts for manifest in part.manifests(system)),
         kubeadm=kubernetes.fill(kubernetes.pack.kubeadm, system) or {},
     )
+
+
+def _parts(group: LayerGroup) -> list["_Part"]:
+    asked = {variable.name for variable in group.definitions}
+    given = {name: value for name, value in group.given.items() if name in asked}
+    if errors := check_variables(group.definitions, given):
+        raise NoSuchValue(next(iter(errors.values())))
+    return [_Part(layer, given, group.definitions) for layer in group.layers]
 
 
 def image_of(

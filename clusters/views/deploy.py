@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from clusters.deploy.add_ons import BUTTONS
 from clusters.deploy.drafts import (
     PLACEMENT,
     create_draft,
@@ -38,7 +39,7 @@ from palette_portal.vsphere.errors import VSphereError
 
 # What the buttons of a page send as "then".
 EXIT, BACK, UPDATE, NEED = "exit", "back", "update", "need"
-REDRAWS = (UPDATE, ADD, REMOVE, COPY, RESET)
+REDRAWS = (UPDATE, ADD, REMOVE, COPY, RESET, *BUTTONS)
 PLACEMENT_FIELDS = "clusters/_deploy_placement_fields.html"
 FormClass = type[WizardForm]
 

@@ -1,4 +1,4 @@
-"""Update a running cluster to another profile version or other values: what changes first, then Confirm."""
+"""Update a running cluster to other profiles, versions or values: what changes first, then Confirm."""
 
 from uuid import UUID
 
@@ -12,10 +12,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from clusters.actions.updates import Update, plan_update, update_cluster
-from clusters.day_two.updating import update_form, update_request, versions_for
+from clusters.day_two.updating import Choice, choice_of, update_form, update_request
 from clusters.deploy.forms.parameters import RESET, ParametersForm
 from clusters.models import Cluster
-from clusters.profiles.models import ProfileVersion
 from clusters.states import check_changeable
 from clusters.views.dialogs import go_to, page_of
 from clusters.views.loading import get_cluster_for_change
@@ -31,28 +30,19 @@ CONFIRM = "confirm"
 def cluster_update(request: HttpRequest, cluster_id: UUID) -> HttpResponse:
     cluster = get_cluster_for_change(request, cluster_id)
     check_changeable(cluster)
-    version = _version(request, cluster)
     data = request.POST if request.method == "POST" else None
-    form = update_form(cluster, version, data)
+    choice = choice_of(cluster, request.GET if data is None else data)
+    form = update_form(cluster, choice, data)
     if data is None or data.get("then", "").startswith(RESET):
-        return _show(request, cluster, version, form)
+        return _show(request, cluster, choice, form)
     if "check" in request.GET:
         return _checked(request, form)
-    if not form.is_valid():
-        return _show(request, cluster, version, form, status=422)
+    if choice.problem or not form.is_valid():
+        return _show(request, cluster, choice, form, status=422)
     try:
-        return _update(request, cluster, version, form)
+        return _update(request, cluster, choice, form)
     except Conflict as conflict:
-        return _show(request, cluster, version, form, refused=conflict.reason, status=409)
-
-
-def _version(request: HttpRequest, cluster: Cluster) -> ProfileVersion:
-    """The one asked for; else the newest. Raise Conflict for a cluster without a profile."""
-    offered = list(versions_for(cluster))
-    if not offered:
-        raise Conflict("The cluster was made without a profile, so there is nothing to update it to.")
-    wanted = request.POST.get("version") or request.GET.get("version")
-    return next((version for version in offered if str(version.pk) == wanted), offered[0])
+        return _show(request, cluster, choice, form, refused=conflict.reason, status=409)
 
 
 def _checked(request: HttpRequest, form: ParametersForm) -> HttpResponse:
@@ -65,24 +55,22 @@ def _checked(request: HttpRequest, form: ParametersForm) -> HttpResponse:
     return HttpResponse(field.as_field_group() if field else "", status=200 if field else 404)
 
 
-def _update(
-    request: HttpRequest, cluster: Cluster, version: ProfileVersion, form: ParametersForm
-) -> HttpResponse:
-    wanted = update_request(form, version)
+def _update(request: HttpRequest, cluster: Cluster, choice: Choice, form: ParametersForm) -> HttpResponse:
+    wanted = update_request(form)
     update = plan_update(cluster, wanted)
     if update.is_empty:
         raise Conflict(f"Nothing of {cluster} is different.")
     if request.POST.get("then") != CONFIRM:
-        return _show(request, cluster, version, form, update=update)
+        return _show(request, cluster, choice, form, update=update)
     update_cluster(cluster=cluster, request=wanted, by=signed_in(request))
-    messages.info(request, f"{cluster} is being updated to {version}.")
+    messages.info(request, f"{cluster} is being updated to {choice}.")
     return go_to(request, page_of(cluster))
 
 
 def _show(
     request: HttpRequest,
     cluster: Cluster,
-    version: ProfileVersion,
+    choice: Choice,
     form: ParametersForm,
     *,
     update: Update | None = None,
@@ -91,8 +79,7 @@ def _show(
 ) -> HttpResponse:
     context = {
         "cluster": cluster,
-        "version": version,
-        "versions": list(versions_for(cluster)),
+        "choice": choice,
         "form": form,
         "update": update,
         "refused": refused,

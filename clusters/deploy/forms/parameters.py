@@ -1,5 +1,5 @@
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -9,15 +9,9 @@ from django.http import QueryDict
 
 from clusters.deploy.drafts import PARAMETERS, page_values, variables_of
 from clusters.deploy.forms.wizard_form import WizardForm, check_at_the_field
-from clusters.deploy.layers import (
-    ChangedLayer,
-    DiffLine,
-    definitions_of,
-    layers_of,
-    problems_of,
-)
+from clusters.deploy.layers import ChangedLayer, ChangedProfile, DiffLine, profiles_of, variables_in
 from clusters.models import DeployDraft
-from clusters.profiles.variables import Variable, VariableType, check_variables
+from clusters.profiles.variables import Variable, VariableType
 from clusters.profiles.yaml_text import Problem
 from palette_portal.rendering import RichSelect
 
@@ -51,8 +45,17 @@ class Editor:
         return min(24, max(4, self.changed.text.count("\n") + 2))
 
 
+@dataclass(frozen=True)
+class Section:
+    """What the page asks about one profile."""
+
+    profile: ChangedProfile
+    variable_fields: Sequence[BoundField]
+    editors: Sequence[Editor]
+
+
 class ParametersForm(WizardForm):
-    """Each pack's values as YAML, and a field for every variable of the profile."""
+    """Each pack's values as YAML, and a field for every variable of the profiles."""
 
     page = PARAMETERS
 
@@ -60,13 +63,12 @@ class ParametersForm(WizardForm):
         self, data: QueryDict | None = None, *, draft: DeployDraft, texts: Mapping[str, str] | None = None
     ) -> None:
         stored = variables_of(draft)
-        self.definitions = definitions_of(draft)
-        super().__init__(data, initial={VARIABLE + name: value for name, value in stored.items()})
+        self.profiles = profiles_of(draft, _texts(data) if data is not None else texts or {})
+        super().__init__(data, initial={VARIABLE + key: value for key, value in stored.items()})
         self.draft = draft
         self.stored = stored
-        self.layers = layers_of(draft, _texts(data) if data is not None else texts or {})
-        for variable in self.definitions:
-            self.fields[VARIABLE + variable.name] = _variable_field(variable, stored)
+        for key, variable in self.variables.items():
+            self.fields[VARIABLE + key] = _variable_field(variable, stored.get(key, ""))
         check_at_the_field(self)
         for layer in self.layers:
             self.fields[TEXT + layer.name] = _editor(layer)
@@ -84,60 +86,74 @@ class ParametersForm(WizardForm):
 
     @classmethod
     def typed(cls, draft: DeployDraft, data: QueryDict) -> dict[str, Any]:
-        return {"layers": _overrides(layers_of(draft, _texts(data)))}
+        return {"layers": _overrides(profiles_of(draft, _texts(data)))}
 
     @classmethod
     def typed_columns(cls, draft: DeployDraft, data: QueryDict) -> dict[str, Any]:
         """All values of variables go to the encrypted column, secret or not."""
-        given = given_variables(definitions_of(draft), variables_of(draft), data)
+        given = given_variables(variables_in(draft), variables_of(draft), data)
         return {} if given == variables_of(draft) else {"variables": json.dumps(given)}
 
     @property
-    def editors(self) -> list[Editor]:
-        return [self.editor(layer) for layer in self.layers]
+    def variables(self) -> dict[str, Variable]:
+        return {key: variable for one in self.profiles for key, variable in one.variables.items()}
 
-    def editor(self, layer: ChangedLayer) -> Editor:
-        problems = problems_of(layer, self.definitions, self.given) if self.is_bound else []
+    @property
+    def layers(self) -> list[ChangedLayer]:
+        return [layer for one in self.profiles for layer in one.layers]
+
+    @property
+    def sections(self) -> list[Section]:
+        return [
+            Section(
+                one,
+                [self[VARIABLE + key] for key in one.variables],
+                [self._editor(one, layer) for layer in one.layers],
+            )
+            for one in self.profiles
+        ]
+
+    def _editor(self, profile: ChangedProfile, layer: ChangedLayer) -> Editor:
+        problems = profile.problems(layer, self.given) if self.is_bound else []
         return Editor(layer, self[TEXT + layer.name], problems)
 
     def editor_named(self, pack: str) -> Editor | None:
-        layer = next((layer for layer in self.layers if layer.name == pack), None)
-        return self.editor(layer) if layer else None
-
-    @property
-    def variable_fields(self) -> list[BoundField]:
-        return [self[VARIABLE + variable.name] for variable in self.definitions]
+        pairs = ((one, layer) for one in self.profiles for layer in one.layers if layer.name == pack)
+        return next((self._editor(one, layer) for one, layer in pairs), None)
 
     @property
     def given(self) -> dict[str, str]:
         data = self.data if self.is_bound else {}
-        return given_variables(self.definitions, self.stored, data)
+        return given_variables(self.variables, self.stored, data)
 
     def clean(self) -> dict[str, Any]:
-        for name, error in check_variables(self.definitions, self.given).items():
-            if VARIABLE + name in self.fields:
-                self.add_error(VARIABLE + name, error)
-        for layer in self.layers:
-            for problem in problems_of(layer, self.definitions, self.given):
-                self.add_error(TEXT + layer.name, f"Line {problem.line}: {problem.message}")
+        for one in self.profiles:
+            for key, error in one.wrong_variables(self.given).items():
+                if VARIABLE + key in self.fields:
+                    self.add_error(VARIABLE + key, error)
+            for layer in one.layers:
+                for problem in one.problems(layer, self.given):
+                    self.add_error(TEXT + layer.name, f"Line {problem.line}: {problem.message}")
         return self.cleaned_data
 
     def values(self) -> dict[str, Any]:
-        return {"layers": _overrides(self.layers), "variables": len(self.definitions)}
+        return {"layers": _overrides(self.profiles), "variables": len(self.variables)}
 
     def columns(self) -> dict[str, Any]:
         return {"variables": json.dumps(self.given)}
 
 
-def given_variables(definitions: Any, stored: Mapping[str, str], data: Mapping[str, Any]) -> dict[str, str]:
+def given_variables(
+    variables: Mapping[str, Variable], stored: Mapping[str, str], data: Mapping[str, Any]
+) -> dict[str, str]:
     """What was sent, over what is stored: an empty field of a masked variable keeps its secret."""
     given = {}
-    for variable in definitions:
-        known = stored.get(variable.name, "")
-        sent = data.get(VARIABLE + variable.name)
+    for key, variable in variables.items():
+        known = stored.get(key, "")
+        sent = data.get(VARIABLE + key)
         value = known if sent is None or (variable.masked and not sent) else str(sent).strip()
         if value:
-            given[variable.name] = value
+            given[key] = value
     return given
 
 
@@ -145,8 +161,8 @@ def _texts(data: QueryDict) -> dict[str, str]:
     return {key.removeprefix(TEXT): str(data[key]) for key in data if key.startswith(TEXT)}
 
 
-def _overrides(layers: list[ChangedLayer]) -> dict[str, str]:
-    return {layer.name: layer.text for layer in layers if layer.is_changed}
+def _overrides(profiles: Sequence[ChangedProfile]) -> dict[str, str]:
+    return {layer.name: layer.text for one in profiles for layer in one.layers if layer.is_changed}
 
 
 def _editor(layer: ChangedLayer) -> forms.CharField:
@@ -157,11 +173,11 @@ def _editor(layer: ChangedLayer) -> forms.CharField:
     )
 
 
-def _variable_field(variable: Variable, stored: Mapping[str, str]) -> forms.Field:
+def _variable_field(variable: Variable, stored: str) -> forms.Field:
     common: dict[str, Any] = {
         "label": variable.label,
         "required": False,
-        "initial": stored.get(variable.name, "") if variable.masked is False else "",
+        "initial": "" if variable.masked else stored,
         "help_text": _help(variable),
     }
     if variable.type is VariableType.BOOLEAN:
@@ -174,9 +190,9 @@ def _variable_field(variable: Variable, stored: Mapping[str, str]) -> forms.Fiel
     return field
 
 
-def _widget(variable: Variable, stored: Mapping[str, str]) -> forms.Widget:
+def _widget(variable: Variable, stored: str) -> forms.Widget:
     if variable.masked:
-        placeholder = STORED if stored.get(variable.name) else ""
+        placeholder = STORED if stored else ""
         return forms.PasswordInput(attrs={"autocomplete": "new-password", "placeholder": placeholder})
     return forms.TextInput(attrs={**_PLAIN, "placeholder": variable.default})
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from django.db import transaction
 from django.db.models.functions import Now
 
-from clusters.models import Cluster
+from clusters.models import Cluster, ClusterAddOn
 from clusters.profiles.actions.rows import (
     NAME_TAKEN,
     lock_draft,
@@ -126,7 +126,7 @@ def clone_profile(
 
 @transaction.atomic
 def delete_version(*, version: ProfileVersion, by: User) -> None:
-    """Raise Conflict while clusters are made of it, and for the only one: then delete the profile."""
+    """Raise Conflict while clusters have it, and for the only one: then delete the profile."""
     profile = ClusterProfile.objects.select_for_update(of=("self",)).get(pk=version.profile_id)
     if not profile.versions.exclude(pk=version.pk).exists():
         raise Conflict("It is the profile's only version. Delete the profile.")
@@ -137,7 +137,7 @@ def delete_version(*, version: ProfileVersion, by: User) -> None:
 
 @transaction.atomic
 def delete_profile(*, profile: ClusterProfile, by: User) -> None:
-    """Raise Conflict while clusters are made of it."""
+    """Raise Conflict while clusters have it."""
     row = ClusterProfile.objects.select_for_update(of=("self",)).get(pk=profile.pk)
     _let_go(list(row.versions.all()))
     write_audit(row, "delete", by, versions=[version.version for version in row.versions.all()])
@@ -155,4 +155,9 @@ def _let_go(versions: Sequence[ProfileVersion]) -> None:
     if count := using.exclude(state=ClusterState.DELETED).count():
         clusters = "1 cluster is" if count == 1 else f"{count} clusters are"
         raise Conflict(f"{clusters} made of it. Give {'it' if count == 1 else 'them'} another profile first.")
+    attached = ClusterAddOn.objects.filter(version__in=versions)
+    if count := attached.exclude(cluster__state=ClusterState.DELETED).count():
+        clusters = "1 cluster has" if count == 1 else f"{count} clusters have"
+        raise Conflict(f"{clusters} it attached. Detach it there first: Settings, Update profile.")
     using.update(profile_version=None)
+    attached.delete()

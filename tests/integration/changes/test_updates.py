@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from clusters.actions.requests import LayerRequest
-from clusters.actions.updates import Update, UpdateRequest, plan_update, update_cluster
+from clusters.actions.requests import LayerRequest, StackRequest
+from clusters.actions.updates import Update, plan_update, update_cluster
 from clusters.models import ClusterPurpose, ClusterSecrets, Machine, PoolRole
 from clusters.profiles.models import ClusterProfile, LayerKind, ProfileVersion
 from clusters.profiles.variables import Variable, VariableType
@@ -67,12 +67,12 @@ def run_with_profile(stage: Stage, profile: ClusterProfile, *, masters: int = 1)
     stage.guests.log.clear()
 
 
-def update(stage: Stage, request: UpdateRequest, by: User) -> None:
+def update(stage: Stage, request: StackRequest, by: User) -> None:
     stage.operation = update_cluster(cluster=stage.cluster, request=request, by=by)
     finish(stage)
 
 
-def plan(stage: Stage, request: UpdateRequest) -> Update:
+def plan(stage: Stage, request: StackRequest) -> Update:
     return plan_update(stage.cluster, request)
 
 
@@ -80,7 +80,7 @@ def test_new_kubernetes_replaces_masters_then_workers(
     stage: Stage, profile: ClusterProfile, editor: User
 ) -> None:
     run_with_profile(stage, profile, masters=3)
-    request = UpdateRequest(version(profile, "1.1.0"), layers(NEW_IMAGE, kubernetes="1.36.4"))
+    request = StackRequest(version(profile, "1.1.0"), layers(NEW_IMAGE, kubernetes="1.36.4"))
     planned = plan(stage, request)
     assert names(planned.replaced) == ["shop-cp-1", "shop-cp-2", "shop-cp-3", "shop-workers-1"]
 
@@ -104,7 +104,7 @@ def test_new_pack_is_applied_and_no_node_is_touched(
     stage: Stage, profile: ClusterProfile, editor: User
 ) -> None:
     run_with_profile(stage, profile)
-    request = UpdateRequest(version(profile, "1.0.1"), layers(calico="3.33.0"))
+    request = StackRequest(version(profile, "1.0.1"), layers(calico="3.33.0"))
     assert plan(stage, request).replaced == ()
     assert [difference.word for difference in plan(stage, request).differences] == ["changed"]
 
@@ -119,7 +119,7 @@ def test_variables_are_kept_encrypted(stage: Stage, profile: ClusterProfile, edi
     run_with_profile(stage, profile)
     definition = Variable("secret", "", VariableType("string"), False, "", "", True, "").as_json()
     newer = version(profile, "1.0.1", variables=[definition])
-    request = UpdateRequest(newer, layers(calico="3.33.0"), {"secret": "n3w"})
+    request = StackRequest(newer, layers(calico="3.33.0"), {"secret": "n3w"})
 
     update(stage, request, editor)
 
@@ -140,7 +140,7 @@ def test_impossible_update_is_refused(
     stage: Stage, profile: ClusterProfile, editor: User, changes: dict[str, str], reason: str
 ) -> None:
     run_with_profile(stage, profile)
-    request = UpdateRequest(version(profile, "2.0.0"), layers(**changes))
+    request = StackRequest(version(profile, "2.0.0"), layers(**changes))
 
     with pytest.raises(Conflict, match=reason):
         update_cluster(cluster=stage.cluster, request=request, by=editor)
@@ -151,13 +151,13 @@ def test_impossible_update_is_refused(
 
 def test_kubernetes_does_not_go_back(stage: Stage, profile: ClusterProfile, editor: User) -> None:
     run_with_profile(stage, profile)
-    newer = UpdateRequest(version(profile, "1.1.0"), layers(NEW_IMAGE, kubernetes="1.36.4"))
+    newer = StackRequest(version(profile, "1.1.0"), layers(NEW_IMAGE, kubernetes="1.36.4"))
     update(stage, newer, editor)
 
     with pytest.raises(Conflict, match="cannot go back"):
-        plan(stage, UpdateRequest(version(profile, "1.2.0"), layers()))
+        plan(stage, StackRequest(version(profile, "1.2.0"), layers()))
     with pytest.raises(Conflict, match="is older than the cluster's"):
-        plan(stage, UpdateRequest(ProfileVersion.objects.get(version="1.0.0"), layers()))
+        plan(stage, StackRequest(ProfileVersion.objects.get(version="1.0.0"), layers()))
 
 
 def test_version_has_to_be_published_and_of_the_same_profile(
@@ -167,16 +167,16 @@ def test_version_has_to_be_published_and_of_the_same_profile(
     other = ClusterProfile.objects.create(tenant=stage.gateway.tenant, name="other")
 
     with pytest.raises(Conflict, match="is a draft"):
-        plan(stage, UpdateRequest(version(profile, "1.1.0", published=False), layers()))
+        plan(stage, StackRequest(version(profile, "1.1.0", published=False), layers()))
     with pytest.raises(Conflict, match="another profile"):
-        plan(stage, UpdateRequest(version(other, "1.1.0"), layers()))
+        plan(stage, StackRequest(version(other, "1.1.0"), layers()))
 
 
 def test_update_that_was_stopped_is_finished_by_the_next(
     stage: Stage, profile: ClusterProfile, editor: User
 ) -> None:
     run_with_profile(stage, profile)
-    request = UpdateRequest(version(profile, "1.1.0"), layers(NEW_IMAGE, kubernetes="1.36.4"))
+    request = StackRequest(version(profile, "1.1.0"), layers(NEW_IMAGE, kubernetes="1.36.4"))
     update(stage, request, editor)
     Machine.objects.filter(name="shop-workers-2").update(kubernetes_version="1.35.9")
 
@@ -189,7 +189,7 @@ def test_update_that_was_stopped_is_finished_by_the_next(
 def test_viewer_is_denied(stage: Stage, profile: ClusterProfile) -> None:
     run_with_profile(stage, profile)
     viewer = make_user("vera", Role.PROJECT_VIEWER, project=make_project())
-    request = UpdateRequest(version(profile, "1.0.1"), layers(calico="3.33.0"))
+    request = StackRequest(version(profile, "1.0.1"), layers(calico="3.33.0"))
 
     with pytest.raises(Denied):
         update_cluster(cluster=stage.cluster, request=request, by=viewer)

@@ -1,7 +1,7 @@
 import pytest
 
 from clusters.profiles.models import ClusterProfile
-from clusters.profiles.render import ClusterFacts, node_inputs
+from clusters.profiles.render import ClusterFacts, LayerGroup, node_inputs
 from palette_portal.tenants.models import Tenant
 from tests.lab.demo.seed import seed_demo
 
@@ -14,7 +14,7 @@ def test_demo_has_a_published_profile_of_an_image_that_its_vcenter_has():
     profile = ClusterProfile.objects.get(tenant=Tenant.objects.get(slug="demo"))
     version = profile.versions.get()
     assert (profile.name, version.version, version.is_published) == ("vSphere starter", "1.0.0", True)
-    made = node_inputs(list(version.layers.all()), {}, ClusterFacts("east"))
+    made = node_inputs([LayerGroup(list(version.layers.all()))], ClusterFacts("east"))
     assert made.image_template == "r_u-2404-0-k-1364-0"
 
 

@@ -8,7 +8,7 @@ from jsonschema import Draft202012Validator
 from clusters.profiles.charts import chart_manifest
 from clusters.profiles.models import LayerKind
 from clusters.profiles.packs import NoSuchPack, find_pack, load_catalog
-from clusters.profiles.render import ClusterFacts, PlainLayer, node_inputs
+from clusters.profiles.render import ClusterFacts, LayerGroup, PlainLayer, node_inputs
 from clusters.profiles.values import check_values, merged_values
 from clusters.profiles.versions import numbers
 from palette_portal.bootstrap.nodes import Manifest, ManifestUrl
@@ -56,7 +56,7 @@ def test_pack_is_rendered_for_each_kubernetes_version(version):
                 **{version.kind: f"{version.pack} {version.version}"},
             )
 
-        made = node_inputs(chosen, {}, facts)
+        made = node_inputs([LayerGroup(chosen)], facts)
 
         assert made.kubernetes_version == kubernetes.version
         assert made.image_template

@@ -3,7 +3,7 @@ import yaml
 
 from clusters.profiles.packs import find_pack
 from clusters.profiles.placeholders import NoSuchValue
-from clusters.profiles.render import ClusterFacts, PlainLayer, image_of, node_inputs
+from clusters.profiles.render import ClusterFacts, LayerGroup, PlainLayer, image_of, node_inputs
 from clusters.profiles.variables import Variable, VariableType
 from palette_portal.bootstrap.errors import BootstrapError
 from palette_portal.bootstrap.nodes import ManifestUrl
@@ -26,7 +26,7 @@ def render(*more, variables=(), definitions=(), facts=FACTS, kubernetes="", os="
         PlainLayer("cni", "calico", "3.33.0"),
         *more,
     ]
-    return node_inputs(layers, dict(variables), facts, definitions=definitions)
+    return node_inputs([LayerGroup(layers, definitions, dict(variables))], facts)
 
 
 def documents(made, name):
