@@ -1,12 +1,13 @@
 """What the database refuses, whatever the code does."""
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
-from clusters.models import AddressAllocation, Cluster, ClusterPurpose, PoolRole
+from clusters.models import AddressAllocation, Cluster, ClusterAddOn, ClusterPurpose, PoolRole
 from clusters.states import ClusterState, MachineState
 from tests.factories import make_cluster, make_gateway, make_machine, make_machine_pool, make_project
+from tests.integration.clusters.listed import make_profile
 
 pytestmark = pytest.mark.django_db
 
@@ -52,6 +53,39 @@ def test_cluster_name_is_unique_in_its_scope():
     make_cluster(name="gw")
 
     refuses("cluster_name_unique_in_scope", lambda: make_cluster(make_gateway(), name="gw"))
+
+
+def attach(cluster, version, *, position=1, **fields):
+    values = {"profile": version.profile, **fields}
+    return ClusterAddOn.objects.create(cluster=cluster, version=version, position=position, **values)
+
+
+def test_cluster_has_an_add_on_profile_in_one_version():
+    cluster = make_cluster()
+    attach(cluster, make_profile("monitoring", "1.0.0"))
+
+    refuses(
+        "cluster_add_on_profile_once",
+        lambda: attach(cluster, make_profile("monitoring", "1.1.0"), position=2),
+    )
+
+
+def test_add_on_profiles_of_a_cluster_are_in_an_order():
+    cluster = make_cluster()
+    attach(cluster, make_profile("monitoring"))
+
+    refuses("cluster_add_on_position_unique", lambda: attach(cluster, make_profile("logging")))
+
+
+def test_add_on_has_a_version_of_its_own_profile():
+    cluster = make_cluster()
+
+    def work():
+        attach(cluster, make_profile("monitoring"), profile=make_profile("logging").profile)
+        with connection.cursor() as cursor:
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+    refuses("cluster_add_on_version_of_profile", work)
 
 
 def test_deleted_cluster_says_when():

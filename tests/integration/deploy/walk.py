@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from clusters.deploy.offers import get_offer
 from clusters.models import DeployDraft
-from clusters.profiles.models import ClusterProfile, LayerKind, ProfileLayer, ProfileVersion
+from clusters.profiles.models import ClusterProfile, LayerKind, ProfileLayer, ProfileType, ProfileVersion
 from gateways.models import CloudAccount, PrerequisiteReport, PrivateCloudGateway
 from gateways.models.pages import FRESH_FOR
 from ippools.models import IPPool
@@ -77,6 +77,42 @@ def make_profile(
     return made
 
 
+METRICS, METALLB = ("metrics-server", "0.8.1"), ("metallb", "0.15.3")
+
+
+def make_add_on(
+    project: Project,
+    name: str = "monitoring",
+    *packs: tuple[str, str],
+    version: str = "1.0.0",
+    owner: Project | None = None,
+    values: dict[str, str] | None = None,
+    is_published: bool = True,
+    **fields: Any,
+) -> ProfileVersion:
+    """An add-on profile of the tenant, with Metrics Server unless it is told its packs."""
+    profile, _ = ClusterProfile.objects.get_or_create(
+        tenant=project.tenant, project=owner, name=name, type=ProfileType.ADD_ON
+    )
+    rank = int("".join(part.zfill(6) for part in version.split(".")))
+    made = ProfileVersion.objects.create(profile=profile, version=version, rank=rank, **fields)
+    ProfileLayer.objects.bulk_create(
+        ProfileLayer(
+            version=made,
+            kind=LayerKind.ADD_ON,
+            position=position,
+            pack=pack,
+            pack_version=pack_version,
+            values=(values or {}).get(pack, ""),
+        )
+        for position, (pack, pack_version) in enumerate(packs or (METRICS,))
+    )
+    if is_published:
+        made.published_at = timezone.now()
+        made.save()
+    return made
+
+
 @dataclass
 class DeployWalk:
     client: Client
@@ -88,6 +124,7 @@ class DeployWalk:
     profile: ProfileVersion
     lab: Lab
     variables: dict[str, str] = field(default_factory=dict)
+    add_ons: list[ProfileVersion] = field(default_factory=list)
 
     @property
     def draft(self) -> DeployDraft:
@@ -184,9 +221,13 @@ class DeployWalk:
         response = self.start({**BASICS, **changes})
         assert response.status_code == 302, errors_of(response)
 
+    def chosen(self, *add_ons: ProfileVersion, **changes: str) -> dict[str, Any]:
+        """The page of profiles as it is sent."""
+        return {"version": str(self.profile.pk), "add_on": [str(one.pk) for one in add_ons], **changes}
+
     def to_parameters(self, **changes: Any) -> None:
         self.to_profile(**changes)
-        self.accept("profile", {"version": str(self.profile.pk)})
+        self.accept("profile", self.chosen(*self.add_ons))
 
     def to_placement(self) -> None:
         self.to_parameters()
