@@ -6,7 +6,7 @@ from uuid import UUID
 
 from clusters.models import Cluster, ClusterLayer, Machine
 from clusters.phases import FAILED, has_reached
-from clusters.profiles.models import LayerKind, ProfileType, ProfileVersion
+from clusters.profiles.models import LayerKind, ProfileVersion
 
 _BUILT_IN = (LayerKind.OS, LayerKind.KUBERNETES)
 
@@ -35,10 +35,7 @@ class ShownProfile:
 
     version: ProfileVersion
     newer: ProfileVersion | None
-
-    @property
-    def is_own(self) -> bool:
-        return self.version.profile.type != ProfileType.ADD_ON
+    is_own: bool
 
     @property
     def button_id(self) -> str:
@@ -52,7 +49,11 @@ def profiles_of(cluster: Cluster) -> list[ShownProfile]:
     versions = [*own, *(add_on.version for add_on in add_ons)]
     newest = _newest_of(versions)
     return [
-        ShownProfile(version, found if found and found.rank > version.rank else None)
+        ShownProfile(
+            version=version,
+            newer=found if found and found.rank > version.rank else None,
+            is_own=version is cluster.profile_version,
+        )
         for version in versions
         for found in (newest.get(version.profile_id),)
     ]

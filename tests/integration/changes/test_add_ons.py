@@ -54,6 +54,12 @@ def metallb(stage: Stage, **fields: Any) -> ProfileVersion:
     return make_add_on(project_of(stage), "load-balancer", METALLB, **fields)
 
 
+def same_again(own: ProfileVersion) -> ProfileVersion:
+    made = put_layers(version(own.profile, "1.0.1", published=False))
+    made.refresh_from_db()
+    return made
+
+
 def asked(found: ProfileVersion, **values: str) -> AddOnRequest:
     rows = tuple(
         LayerRequest(LayerKind.ADD_ON, layer.pack, layer.pack_version, values.get(layer.pack, layer.values))
@@ -143,7 +149,7 @@ def test_another_order_is_a_change(stage: Stage, own: ProfileVersion) -> None:
 
 
 def test_newer_version_that_differs_in_nothing_can_be_had(stage: Stage, own: ProfileVersion) -> None:
-    newer = put_layers(version(own.profile, "1.0.1", published=False))
+    newer = same_again(own)
 
     update(stage, request(newer))
 
@@ -218,7 +224,7 @@ def sent(own: ProfileVersion, then: str, *add_ons: ProfileVersion, **changes: st
 @pytest.fixture
 def with_layers(stage: Stage, own: ProfileVersion) -> ProfileVersion:
     """1.0.1 of the profile says what the cluster has."""
-    return put_layers(version(own.profile, "1.0.1", published=False))
+    return same_again(own)
 
 
 def test_page_attaches_an_add_on_after_showing_what_happens(

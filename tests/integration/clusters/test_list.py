@@ -1,6 +1,7 @@
 """The cluster list: who sees what, filters, order, pages by key."""
 
 import re
+from uuid import uuid4
 
 import pytest
 from django.db import connection
@@ -8,7 +9,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from clusters.models import Cluster
+from clusters.models import Cluster, ClusterAddOn
 from clusters.states import MachineState
 from palette_portal.tenants.models import User
 from palette_portal.tenants.roles import Role
@@ -165,6 +166,16 @@ def test_list_filters_by_project_gateway_and_profile(client: Client, shop: Clust
     assert names(client, f"profile={version.profile_id}&project={shop.project_id}") == []
 
 
+def test_list_filters_by_an_add_on_profile_too(client: Client, shop: Cluster) -> None:
+    version, own = make_profile("monitoring"), make_profile("starter")
+    watched = make_cluster(project=make_project(), name="watched", profile_version=own)
+    ClusterAddOn.objects.create(cluster=watched, profile=version.profile, version=version, position=1)
+
+    assert names(client, f"profile={version.profile_id}") == ["watched"]
+    assert names(client, f"profile={own.profile_id}") == ["watched"]
+    assert names(client, f"profile={uuid4()}") == []
+
+
 def test_deleted_are_shown_for_72_hours_and_only_when_asked_for(client: Client, shop: Cluster) -> None:
     deleted(make_cluster(project=make_project(), name="lately"), hours_ago=71)
     deleted(make_cluster(project=make_project(), name="long-ago"), hours_ago=73)
@@ -293,10 +304,13 @@ def test_more_clusters_than_anybody_counts_are_not_counted(
     assert "More than 5 clusters" in client.get(reverse("clusters:list")).content.decode()
 
 
-@pytest.mark.parametrize("query", ["", "q=s", "state=Running", "sort=gateway", "tag=blue"])
+@pytest.mark.parametrize("query", ["", "q=s", "state=Running", "sort=gateway", "tag=blue", "profile"])
 def test_list_needs_the_same_queries_for_many_rows(client: Client, shop: Cluster, query: str) -> None:
     make_machine(make_machine_pool(shop))
-    Cluster.objects.update(profile_version=make_profile("starter"), tags=["blue"])
+    version = make_profile("starter")
+    Cluster.objects.update(profile_version=version, tags=["blue"])
+    if query == "profile":
+        query = f"profile={version.profile_id}"
 
     def queries() -> int:
         names(client, query)

@@ -6,7 +6,8 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from clusters.event_log import EventFilter, events_after
-from clusters.models import Cluster, ClusterLayer, PoolRole
+from clusters.models import Cluster, ClusterAddOn, ClusterLayer, PoolRole
+from clusters.profiles.models import ProfileVersion
 from palette_portal.orchestration.actions import record_event, start_operation
 from palette_portal.orchestration.events import archive_old_events
 from palette_portal.orchestration.models import Operation, OperationKind, Severity, StepState
@@ -278,6 +279,51 @@ def test_overview_tells_of_a_newer_published_version(client: Client, admin: User
     make_profile("starter", "1.10.0")
 
     assert "Version 1.10.0 of starter is published" in client.get(address).content.decode()
+
+
+def test_overview_tells_of_add_on_profiles_and_their_newer_versions(client: Client, admin: User) -> None:
+    cluster = make_cluster(project=make_project(), profile_version=make_profile("starter"))
+    attach(cluster, make_profile("monitoring", "1.0.0"), make_profile("logging", "2.0.0"))
+    make_profile("monitoring", "1.1.0")
+    make_profile("logging", "2.1.0", published=False)
+    make_profile("logging", "1.0.0")
+
+    page = client.get(f"/clusters/{cluster.pk}/").content.decode()
+
+    assert page.index("monitoring 1.0.0</dd>") < page.index("logging 2.0.0</dd>")
+    assert "Version 1.1.0 of monitoring is published." in page
+    assert page.count("is published.") == 1
+
+
+def attach(cluster: Cluster, *versions: ProfileVersion) -> None:
+    for position, version in enumerate(versions, start=1):
+        ClusterAddOn.objects.create(
+            cluster=cluster, profile=version.profile, version=version, position=position
+        )
+
+
+def test_overview_needs_the_same_queries_for_more_add_on_profiles(
+    client: Client, admin: User, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    cluster = make_cluster(project=make_project(), state="Running", profile_version=make_profile("starter"))
+    make_machine(make_machine_pool(cluster))
+    address = f"/clusters/{cluster.pk}/"
+    client.get(address)
+    with django_assert_num_queries(21, exact=False) as without:
+        client.get(address)
+    attach(cluster, *(make_profile(f"add-on-{number}") for number in range(5)))
+    for add_on in cluster.add_ons.all():
+        ClusterLayer.objects.create(
+            cluster=cluster,
+            kind="add-on",
+            pack=f"pack-{add_on.position}",
+            pack_version="1",
+            position=add_on.position,
+            add_on=add_on,
+        )
+
+    with django_assert_num_queries(len(without)):
+        assert "pack-5" in client.get(address).content.decode()
 
 
 def test_summary_names_an_ip_pool_once_and_the_cluster_s_own_folder(client: Client, admin: User) -> None:
