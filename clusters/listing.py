@@ -8,7 +8,7 @@ from typing import Any, Self
 from urllib.parse import quote
 from uuid import UUID
 
-from django.db.models import Count, F, Q, QuerySet, Value
+from django.db.models import Count, F, Q, Value
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce, NullIf
 from django.http import QueryDict
@@ -19,6 +19,7 @@ from clusters.actions.queue import Place, lines_of
 from clusters.keyset import KeyPage, Order, key_page
 from clusters.models import Cluster, ClusterAddOn, ClusterQuerySet, Machine
 from clusters.models.clusters import numbers_padded
+from clusters.profiles.models import ProfileVersion
 from clusters.states import ClusterHealth, ClusterState, MachineState
 from palette_portal.tenants.models import Project, User
 
@@ -114,7 +115,7 @@ class ListFilter:
     def apply(self, clusters: ClusterQuerySet) -> ClusterQuerySet:
         clusters = clusters.in_states(self.states).filter(**self._equalities())
         if self.profile:
-            clusters = clusters.filter(pk__in=_with_profile(self.profile))
+            clusters = clusters.filter(_with_profile(self.profile))
         if self.tag:
             clusters = clusters.filter(tags__contains=[self.tag])
         for word in self.text.lower().split():
@@ -239,10 +240,11 @@ def _nodes_of(ids: Sequence[UUID]) -> dict[UUID, tuple[int, int]]:
     return {row["cluster"]: (row["nodes"], row["running"]) for row in rows}
 
 
-def _with_profile(profile: UUID) -> QuerySet[Any, Any]:
-    """Ids of clusters made of it or with it attached; each half by an index of its own."""
-    made = Cluster.objects.filter(profile_version__profile=profile).order_by().values("pk")
-    return made.union(ClusterAddOn.objects.filter(profile=profile).order_by().values("cluster"), all=True)
+def _with_profile(profile: UUID) -> Q:
+    """Made of it, or with it attached. Two small sets of ids and no join: the order's index stays in use."""
+    versions = ProfileVersion.objects.filter(profile=profile).order_by().values("pk")
+    attached = ClusterAddOn.objects.filter(profile=profile).order_by().values("cluster")
+    return Q(profile_version__in=versions) | Q(pk__in=attached)
 
 
 def _clean(text: str) -> str:
