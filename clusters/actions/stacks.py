@@ -14,31 +14,35 @@ from palette_portal.tenants.models import Project
 AppliedAt = Callable[[LayerRequest], datetime | None]
 
 
+class StackRefused(Conflict):
+    """The profiles do not go together, or one of them cannot be used."""
+
+
 def check_stack(request: StackRequest, project: Project) -> None:
-    """Raise Conflict with what is wrong with the profiles together, and with each of them."""
+    """Raise StackRefused with what is wrong with the profiles together, and with each of them."""
     versions = [profile.version for profile in request.profiles]
     usable = set(
         ClusterProfile.objects.usable_in(project).filter(versions__in=versions).values_list("pk", flat=True)
     )
     for version in versions:
         if version.profile_id not in usable:
-            raise Conflict(f"The project {project} may not use the cluster profile {version.profile}.")
+            raise StackRefused(f"The project {project} may not use the cluster profile {version.profile}.")
         if not version.is_published:
-            raise Conflict(f"{version} is a draft: publish it first.")
+            raise StackRefused(f"{version} is a draft: publish it first.")
     _check_types(versions)
     if problem := pack_twice(zip(versions, request.layers_by_profile, strict=True)):
-        raise Conflict(problem)
+        raise StackRefused(problem)
 
 
 def _check_types(versions: Sequence[ProfileVersion]) -> None:
     own, *add_ons = versions
     if own.profile.type == ProfileType.ADD_ON:
-        raise Conflict(f"{own} is an add-on profile: a cluster needs one with an operating system first.")
+        raise StackRefused(f"{own} is an add-on profile: a cluster needs one with an operating system first.")
     for number, version in enumerate(add_ons):
         if version.profile.type != ProfileType.ADD_ON:
-            raise Conflict(f"{version} is no add-on profile: a cluster has one profile of its own.")
+            raise StackRefused(f"{version} is no add-on profile: a cluster has one profile of its own.")
         if version.profile_id in {other.profile_id for other in add_ons[:number]}:
-            raise Conflict(f"The add-on profile {version.profile} is there twice. Take one of them away.")
+            raise StackRefused(f"The add-on profile {version.profile} is there twice. Take one of them away.")
 
 
 def check_stack_variables(request: StackRequest) -> None:

@@ -6,6 +6,7 @@ The draft may be days old: what it names is looked for in vCenter, and the prere
 from django.db import transaction
 
 from clusters.actions.deploy import deploy_cluster
+from clusters.actions.stacks import StackRefused
 from clusters.deploy.accounts import account_of
 from clusters.deploy.checks import check_deployment, reason_against, report_of
 from clusters.deploy.drafts import (
@@ -13,6 +14,7 @@ from clusters.deploy.drafts import (
     PARAMETERS,
     PLACEMENT,
     POOLS,
+    PROFILE,
     first_incomplete,
     locked,
     open_reason,
@@ -73,7 +75,7 @@ def _check_vcenter(draft: DeployDraft) -> None:
     except VSphereError as error:
         raise DeploymentRefused(PLACEMENT, f"{error.sentence} {error.hint}".strip()) from error
     except Conflict as conflict:
-        raise DeploymentRefused(POOLS, conflict.reason) from conflict
+        raise DeploymentRefused(_page_of(conflict), conflict.reason) from conflict
     _refuse_failures(found)
 
 
@@ -126,4 +128,6 @@ def _deploy(draft: DeployDraft, by: User) -> Cluster:
 
 
 def _page_of(conflict: Conflict) -> str:
+    if isinstance(conflict, StackRefused):
+        return PROFILE
     return BASICS if " has a cluster " in conflict.reason else POOLS

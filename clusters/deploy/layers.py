@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import unified_diff
 
+from clusters.actions.stacks import StackRefused
 from clusters.deploy.drafts import chosen_add_ons
 from clusters.models import DeployDraft
 from clusters.profiles.models import LayerKind, ProfileLayer, ProfileVersion
@@ -12,7 +13,6 @@ from clusters.profiles.stack import Stacked, stacked
 from clusters.profiles.values import check_values
 from clusters.profiles.variables import Variable, check_variables
 from clusters.profiles.yaml_text import Problem
-from palette_portal.http import Conflict
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class ChangedProfile:
 
 
 def profiles_of(draft: DeployDraft, texts: Mapping[str, str]) -> list[ChangedProfile]:
-    """The cluster's own, then add-on profiles. Raise Conflict when one of them or of their packs is gone."""
+    """The cluster's own first. Raise StackRefused when one of them or of their packs is gone."""
     stack = stacked(draft.profile_version, add_ons_of(draft))
     try:
         return [
@@ -90,18 +90,18 @@ def profiles_of(draft: DeployDraft, texts: Mapping[str, str]) -> list[ChangedPro
             for one in stack
         ]
     except NoSuchPack as error:
-        raise Conflict(f"{error} Choose another version of the cluster profile.") from error
+        raise StackRefused(f"{error} Choose another version of the cluster profile.") from error
 
 
 def add_ons_of(draft: DeployDraft) -> list[ProfileVersion]:
-    """In the order that was chosen. Raise Conflict when one of them was deleted."""
+    """In the order that was chosen. Raise StackRefused when one of them was deleted."""
     ids = chosen_add_ons(draft)
     if not ids:
         return []
     versions = ProfileVersion.objects.select_related("profile").prefetch_related("layers")
     found = {str(version.pk): version for version in versions.filter(pk__in=ids)}
     if len(found) < len(ids):
-        raise Conflict("An add-on profile that was chosen was deleted. Choose the cluster profile again.")
+        raise StackRefused("An add-on profile that was chosen was deleted. Choose the cluster profile again.")
     return [found[key] for key in ids]
 
 

@@ -148,7 +148,12 @@ def test_deploy_from_the_list_to_the_cluster(
 
 
 def test_add_on_profiles_are_put_in_order_and_deployed(
-    paolos: Page, walk: DeployWalk, portal: str, check_accessible: CheckAccessible, quiet: list[str]
+    paolos: Page,
+    walk: DeployWalk,
+    worker: Worker,
+    portal: str,
+    check_accessible: CheckAccessible,
+    quiet: list[str],
 ) -> None:
     page = paolos
     range_ = {"name": "RANGE", "display_name": "Range", "required": True}
@@ -186,8 +191,10 @@ def test_add_on_profiles_are_put_in_order_and_deployed(
     ahead(walk.accept, "placement", walk.placement())
     ahead(walk.accept, "pools", walk.pools())
     page.goto(f"{portal}{walk.url('review')}")
-    expect(page.locator("#deploy-report .outlook")).to_contain_text("About")
     expect(page.get_by_text("load-balancer 1.0.0")).to_be_visible()
+    expect(page.locator("#prerequisite-report")).to_contain_text("Resolve the name")
+    worker().result()
+    expect(page.locator("#prerequisite-report")).to_contain_text("0 failed")
     page.get_by_role("button", name="Deploy", exact=True).click()
 
     page.wait_for_url(lambda url: "/deploy/" not in url)

@@ -408,6 +408,7 @@ def test_what_changed_behind_the_draft_is_refused_by_the_action(
     response = walk.confirm()
 
     assert response.status_code == 422 and said in text_of(response)
+    assert f'href="{walk.url("profile")}">Change it on the page Cluster Profile' in text_of(response)
     assert not Cluster.objects.exists()
 
 
