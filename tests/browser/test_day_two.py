@@ -27,7 +27,6 @@ from tests.factories import (
     make_pool,
     make_project,
 )
-from tests.integration.deploy.walk import make_add_on
 from tests.lab.fixtures import lab, lab_server  # noqa: F401
 from tests.lab.vcsim import Lab
 
@@ -229,33 +228,6 @@ def test_profile_is_updated_after_a_look_at_what_changes(
     page.get_by_role("button", name="Confirm").click()
     page.wait_for_url(f"**/clusters/{cluster.pk}/")
     expect(page.locator("#cluster-state")).to_contain_text("Apply packs")
-
-
-def test_add_on_profile_is_attached_and_detached(
-    page: Page, portal: str, cluster: Cluster, quiet: list[str], check_accessible: CheckAccessible
-) -> None:
-    assert cluster.project is not None
-    make_add_on(cluster.project)
-    sign_in(page, portal, bao())
-    page.goto(f"{portal}/clusters/{cluster.pk}/update/")
-
-    page.get_by_label("Another add-on profile").select_option(label="monitoring 1.0.0")
-    expect(page.locator(".add-on b")).to_have_text("monitoring")
-    expect(page.get_by_role("heading", name="Pack parameters of monitoring 1.0.0")).to_be_visible()
-    check_accessible(page)
-    page.get_by_role("button", name="Review changes").click()
-    expect(page.locator("#update-plan")).to_contain_text("monitoring 1.0.0 is attached.")
-    shoot(page, "attach", quiet)
-    page.get_by_role("button", name="Detach monitoring").click()
-    expect(page.locator(".add-on")).to_have_count(0)
-    page.go_back()
-    expect(page.locator(".add-on b")).to_have_text("monitoring")
-    page.get_by_role("button", name="Review changes").click()
-    page.get_by_role("button", name="Confirm").click()
-
-    page.wait_for_url(f"**/clusters/{cluster.pk}/")
-    assert [str(add_on) for add_on in cluster.add_ons.all()] == ["monitoring 1.0.0"]
-    expect(page.locator("#summary")).to_contain_text("monitoring 1.0.0")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -21,7 +21,7 @@ from ippools.models import IPPool
 from palette_portal.vsphere.session import sessions
 from tests.factories import make_cluster
 from tests.integration.deploy.scene import make_walk
-from tests.integration.deploy.walk import METALLB, PAGES, PLACES, DeployWalk, make_add_on
+from tests.integration.deploy.walk import PAGES, PLACES, DeployWalk
 from tests.lab.fixtures import lab, lab_server  # noqa: F401
 from tests.lab.vcsim import Lab
 
@@ -144,64 +144,6 @@ def test_deploy_from_the_list_to_the_cluster(
     assert cluster.machines.count() == 4
     expect(page.get_by_role("heading", name="payments-prod", exact=True)).to_be_visible()
     shoot(page, "7-cluster", quiet, full=False)
-    forget_refusals(quiet)
-
-
-def test_add_on_profiles_are_put_in_order_and_deployed(
-    paolos: Page,
-    walk: DeployWalk,
-    worker: Worker,
-    portal: str,
-    check_accessible: CheckAccessible,
-    quiet: list[str],
-) -> None:
-    page = paolos
-    range_ = {"name": "RANGE", "display_name": "Range", "required": True}
-    values = {"metallb": 'addresses: ["{{.spectro.var.RANGE}}"]\n'}
-    make_add_on(walk.project)
-    make_add_on(walk.project, "more-metrics")
-    make_add_on(walk.project, "load-balancer", METALLB, variables=[range_], values=values)
-    ahead(walk.to_profile)
-    page.goto(f"{portal}{walk.url('profile')}")
-
-    for name in ("monitoring", "more-metrics", "load-balancer"):
-        page.get_by_label("Another add-on profile").select_option(label=f"{name} 1.0.0")
-        page.get_by_role("button", name="Attach").press("Enter")
-        expect(page.locator(".add-on b", has_text=name)).to_be_visible()
-    press(page, "Continue")
-    expect(page.locator("#id_add_ons_error")).to_contain_text("Metrics Server is in monitoring 1.0.0 and in")
-    check_accessible(page)
-    shoot(page, "2-profile-refused", quiet)
-    page.get_by_role("button", name="Detach more-metrics").press("Enter")
-    expect(page.locator(".add-on")).to_have_count(2)
-    page.get_by_role("button", name="Move load-balancer up").press("Enter")
-    expect(page.locator(".add-on b").first).to_have_text("load-balancer")
-    expect(page.get_by_role("button", name="Move load-balancer up")).to_be_focused()
-    shoot(page, "2-profile-add-ons", quiet)
-    press(page, "Continue")
-
-    expect(page.get_by_role("heading", name="Variables of load-balancer 1.0.0")).to_be_visible()
-    press(page, "Continue")
-    expect(page.get_by_text("Range is needed.")).to_be_visible()
-    page.get_by_label("Range").fill("10.1.0.0/28")
-    check_accessible(page)
-    shoot(page, "3-parameters-add-ons", quiet)
-    press(page, "Continue")
-    expect(page.locator("#id_cloud_account")).to_be_visible()
-    ahead(walk.accept, "placement", walk.placement())
-    ahead(walk.accept, "pools", walk.pools())
-    page.goto(f"{portal}{walk.url('review')}")
-    expect(page.get_by_text("load-balancer 1.0.0")).to_be_visible()
-    expect(page.locator("#prerequisite-report")).to_contain_text("Resolve the name")
-    worker().result()
-    expect(page.locator("#prerequisite-report")).to_contain_text("0 failed")
-    page.get_by_role("button", name="Deploy", exact=True).click()
-
-    page.wait_for_url(lambda url: "/deploy/" not in url)
-    cluster = Cluster.objects.get()
-    assert [str(add_on) for add_on in cluster.add_ons.all()] == ["load-balancer 1.0.0", "monitoring 1.0.0"]
-    expect(page.locator("#summary")).to_contain_text("load-balancer 1.0.0")
-    expect(page.locator("#packs")).to_contain_text("metallb 0.15.3 · load-balancer 1.0.0")
     forget_refusals(quiet)
 
 

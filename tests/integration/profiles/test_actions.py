@@ -3,12 +3,10 @@
 import pytest
 from django.db import IntegrityError, transaction
 
-from clusters.models import ClusterAddOn, ClusterLayer
 from clusters.profiles import actions
 from clusters.profiles.actions.drafts import WrongValues, WrongVariable
 from clusters.profiles.actions.profiles import NotPublishable
 from clusters.profiles.models import ClusterProfile, ProfileLayer, ProfileType, ProfileVersion
-from clusters.profiles.render import PlainLayer
 from clusters.profiles.variables import Variable, VariableType
 from clusters.states import ClusterState
 from palette_portal.http import Conflict
@@ -366,48 +364,6 @@ def test_deleted_cluster_forgets_the_profile_that_goes(admin):
     cluster.refresh_from_db()
     assert cluster.profile_version is None
     assert AuditRow.objects.get(action="delete").detail == {"versions": ["1.0.0"]}
-
-
-def attach(version, **fields):
-    cluster = make_cluster(project=make_project(), **fields)
-    ClusterAddOn.objects.create(cluster=cluster, profile=version.profile, version=version, position=1)
-    return cluster
-
-
-def add_on_profile(admin):
-    layers = [PlainLayer("add-on", "metrics-server", "0.8.1")]
-    return make_published(admin, name="monitoring", type=ProfileType.ADD_ON, layers=layers)
-
-
-def test_add_on_profile_that_a_cluster_has_is_not_deleted(admin):
-    version = add_on_profile(admin)
-    attach(version)
-    actions.new_version(of=version, version="1.1.0", by=admin)
-
-    with pytest.raises(Conflict, match="1 cluster has it attached"):
-        actions.delete_profile(profile=version.profile, by=admin)
-    with pytest.raises(Conflict, match="attached"):
-        actions.delete_version(version=version, by=admin)
-
-    assert ProfileVersion.objects.filter(profile=version.profile).count() == 2
-
-
-def test_deleted_cluster_forgets_its_add_on_profile_and_keeps_the_packs(admin):
-    version = add_on_profile(admin)
-    cluster = attach(version, state=ClusterState.DELETED, deleted_at="2026-11-01T00:00Z")
-    row = ClusterLayer.objects.create(
-        cluster=cluster,
-        add_on=cluster.add_ons.get(),
-        kind="add-on",
-        position=1,
-        pack="metrics-server",
-        pack_version="0.8.1",
-    )
-
-    actions.delete_profile(profile=version.profile, by=admin)
-
-    row.refresh_from_db()
-    assert row.add_on is None and not ClusterAddOn.objects.exists()
 
 
 def test_only_version_of_a_profile_is_not_deleted_alone(admin):

@@ -3,10 +3,8 @@
 import pytest
 from django.urls import reverse
 
-from clusters.models import ClusterAddOn
 from clusters.profiles import actions
-from clusters.profiles.models import ClusterProfile, ProfileType, ProfileVersion
-from clusters.profiles.render import PlainLayer
+from clusters.profiles.models import ClusterProfile, ProfileVersion
 from clusters.profiles.variables import Variable
 from clusters.states import ClusterState
 from tests.factories import make_cluster, make_project
@@ -38,21 +36,6 @@ def test_list_shows_the_newest_version_its_parts_and_clusters(client, admin):
         words in page for words in ["East", "1.10.0", "Draft", "Kubernetes 1.36.4", "Project payments"]
     )
     assert '<td role="cell">1</td>' in page
-
-
-def test_list_and_page_of_an_add_on_profile_tell_where_it_is_attached(client, admin):
-    layers = [PlainLayer("add-on", "metrics-server", "0.8.1")]
-    version = make_published(admin, name="monitoring", type=ProfileType.ADD_ON, layers=layers)
-    assert "No cluster has it attached." in text(client.get(path("detail", version)))
-    for name in ("shop", "blog"):
-        cluster = make_cluster(project=make_project(), name=name)
-        ClusterAddOn.objects.create(cluster=cluster, profile=version.profile, version=version, position=1)
-
-    listed, page = text(client.get(path("list"))), text(client.get(path("detail", version)))
-
-    assert '<td role="cell">2</td>' in listed
-    assert page.index(">blog</a>") < page.index(">shop</a>")
-    assert page.count('<span class="tag mono">1.0.0</span>') >= 2
 
 
 def test_list_asks_as_little_for_many_profiles(client, admin, django_assert_num_queries):
