@@ -7,7 +7,7 @@ from clusters.models import AddressAllocation, ClusterPurpose, PoolRole, Rolling
 from clusters.profiles.models import LayerKind, ProfileVersion
 from gateways.models import CloudAccount, PrivateCloudGateway
 from ippools.models import IPPool
-from ippools.reservations import Reservation, control_plane, worker_pool
+from ippools.reservations import Reservation, node_pool
 from palette_portal.bootstrap.nodes import DEFAULT_POD_CIDR, DEFAULT_SERVICE_CIDR, Taint
 from palette_portal.tenants.models import Project
 
@@ -64,10 +64,9 @@ class PoolRequest:
 
     @property
     def reservation(self) -> Reservation:
-        if self.is_control_plane:
-            return control_plane(self.size)
-        maximum = self.autoscaling.maximum if self.autoscaling else 0
-        return worker_pool(self.size, autoscaler_maximum=maximum, surge=self.moves[0])
+        maximum = self.autoscaling.maximum if self.autoscaling else None
+        surge, _ = self.moves
+        return node_pool(self.size, is_master=self.is_control_plane, maximum=maximum, surge=surge)
 
 
 @dataclass(frozen=True)
