@@ -208,7 +208,7 @@ def replace_machine(*, machine: Machine, by: User | None) -> Operation:
     machine = Machine.objects.select_related("pool__ip_pool", "cluster").get(pk=machine.pk)
     check_replaceable(machine)
     steps = _repair(machine) if _trouble(machine) else _renew(machine.pool, [machine])
-    operation = begin_change(cluster, steps, kind=OperationKind.SCALE, by=by)
+    operation = begin_change(cluster, steps, kind=OperationKind.REPLACE, by=by)
     note_in_audit(cluster, action="replace node", by=by, node=machine.name)
     return operation
 
