@@ -12,7 +12,7 @@ from clusters.conditions import conditions_of
 from clusters.layers import newer_version_of, packs_of
 from clusters.leaving import leftovers_context
 from clusters.models import Cluster, ClusterPurpose, ClusterSecrets, Machine
-from clusters.states import ClusterState, check_changeable, why_not
+from clusters.states import LEAVING, ClusterState, check_changeable, why_not
 from clusters.views.loading import Rights
 from gateways.releases import next_release, published_releases
 from palette_portal.orchestration.models import OperationState
@@ -67,7 +67,8 @@ def condition_context(
 ) -> dict[str, Any]:
     """Conditions and packs, which change with steps and with what nodes report."""
     packs = packs_of(cluster, list(cluster.layers.all()), machines)
-    conditions = conditions_of(cluster, progress, machines=machines, packs=packs)
+    roles = dict(cluster.machines.values_list("name", "pool__role"))
+    conditions = conditions_of(cluster, progress, roles=roles, packs=packs)
     return {"cluster": cluster, "conditions": conditions, "packs": packs}
 
 
@@ -78,7 +79,7 @@ def summary_context(cluster: Cluster, rights: Rights) -> dict[str, Any]:
         "pools": pools,
         "placements": [placement for pool in pools for placement in pool.placements.all()],
         "certificates_expire_at": _certificates_expire_at(cluster),
-        "newer_version": newer_version_of(cluster),
+        "newer_version": newer_version_of(cluster) if cluster.state not in LEAVING else None,
         "update_reason": rights.change or why_not(check_changeable, cluster),
     }
 
@@ -102,5 +103,5 @@ def nodes_context(cluster: Cluster, rights: Rights) -> dict[str, Any]:
     machines = Machine.objects.present().select_related("placement").order_by("index")
     shown = Prefetch("machines", machines, to_attr="shown_machines")
     pools = cluster.machine_pools.prefetch_related(shown)
-    is_tenants = cluster.purpose == ClusterPurpose.TENANT
-    return {"cluster": cluster, "pools": pools, "change_reason": reason, "offers_changes": is_tenants}
+    offers = cluster.purpose == ClusterPurpose.TENANT and cluster.state != ClusterState.DELETED
+    return {"cluster": cluster, "pools": pools, "change_reason": reason, "offers_changes": offers}

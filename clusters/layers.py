@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from clusters.models import Cluster, ClusterLayer, Machine
 from clusters.phases import FAILED, has_reached
 from clusters.profiles.models import LayerKind, ProfileVersion
+from clusters.states import LEAVING, ClusterState
 
 _BUILT_IN = (LayerKind.OS, LayerKind.KUBERNETES)
 
@@ -13,7 +14,7 @@ _BUILT_IN = (LayerKind.OS, LayerKind.KUBERNETES)
 @dataclass(frozen=True)
 class ShownPack:
     layer: ClusterLayer
-    # "Applied", "Applying", "Waiting" or "Failed", and the tone of its dot.
+    # "Applied", "Applying", "Waiting" or "Failed"; at the end "Not finished" or "Was applied".
     word: str
 
     @property
@@ -40,8 +41,11 @@ def newer_version_of(cluster: Cluster) -> ProfileVersion | None:
 def _word(
     cluster: Cluster, layer: ClusterLayer, layers: Sequence[ClusterLayer], machines: Sequence[Machine]
 ) -> str:
-    if layer.applied_at or _came_with_the_cluster(cluster, layers):
-        return "Applied"
+    was_applied = bool(layer.applied_at) or _came_with_the_cluster(cluster, layers)
+    if cluster.state in LEAVING and not was_applied:
+        return "Not finished"
+    if was_applied:
+        return "Was applied" if cluster.state == ClusterState.DELETED else "Applied"
     if any(machine.phase == FAILED for machine in machines):
         return "Failed"
     first = next((machine for machine in machines if machine.is_first), None)
