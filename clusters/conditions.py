@@ -1,13 +1,13 @@
 """The conditions of a cluster by Palette's type names, told from steps and facts. It asks no database."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from clusters.layers import ShownPack
-from clusters.models import Cluster, Machine, PoolRole
+from clusters.models import Cluster, PoolRole
 from clusters.profiles.models import LayerKind
-from clusters.states import ClusterHealth, ClusterState
+from clusters.states import LEAVING, ClusterHealth, ClusterState
 from palette_portal.orchestration.models import Step
 from palette_portal.orchestration.progress import Progress, ShownStep
 
@@ -36,8 +36,9 @@ _INFRASTRUCTURE = (
     "preparation.ensure_placement_valid",
     "preparation.ensure_addresses_claimed",
 )
+_FORCED = "forced."
 _ADDITION = ("machines.", "nodes.ensure_machine_", "nodes.ensure_control_plane_up")
-_DELETION = ("membership.ensure_node_removed", "removal.")
+_DELETION = ("membership.ensure_node_removed", "removal.", _FORCED)
 _STEPS = "clusters.steps."
 
 # Type, reason once it is so, and which of an operation's steps make it so.
@@ -71,16 +72,25 @@ def conditions_of(
     cluster: Cluster,
     progress: Progress | None,
     *,
-    machines: Iterable[Machine],
+    roles: Mapping[str, str],
     packs: Sequence[ShownPack] = (),
 ) -> list[Condition]:
-    roles = {machine.name: machine.pool.role for machine in machines}
+    """`roles` are those of the machines' pools by the machines' names, also of machines that are gone.
+
+    Of a cluster that leaves only its leaving is told: what was made for it is being taken away.
+    """
     steps = progress.steps if progress else ()
 
     def steps_of(belongs: _Belongs) -> list[ShownStep]:
         return [shown for shown in steps if belongs(shown.step, roles.get(shown.step.group, ""))]
 
-    told = [_from_steps(cluster, type_, reason, steps_of(belongs)) for type_, reason, belongs in _TYPES]
+    told = [
+        _from_steps(cluster, type_, reason, steps_of(belongs))
+        for type_, reason, belongs in _TYPES
+        if cluster.state not in LEAVING or type_ in _DELETIONS
+    ]
+    if cluster.state in LEAVING:
+        return [*told, _ready(cluster)]
     add_ons = [pack for pack in packs if pack.layer.kind == LayerKind.ADD_ON]
     return [*told, *([_add_ons(cluster, add_ons)] if add_ons else []), _ready(cluster)]
 
@@ -93,6 +103,8 @@ def _from_steps(cluster: Cluster, type_: str, reason: str, steps: Sequence[Shown
         step = steps[looks.index("retrying")].step
         return Condition(type_, "False", step.reason or "Failed", step.message, step.started_at, True)
     if set(looks) == {"done"}:
+        if any(shown.step.function.startswith(_STEPS + _FORCED) for shown in steps):
+            return Condition(type_, "Unknown", "Forced", _FORCED_SENTENCE)
         at = max((shown.step.finished_at for shown in steps if shown.step.finished_at), default=None)
         return Condition(type_, "True", reason, at=at)
     if "active" in looks:
@@ -101,6 +113,9 @@ def _from_steps(cluster: Cluster, type_: str, reason: str, steps: Sequence[Shown
     if set(looks) == {"waiting"}:
         return Condition(type_, "Unknown", "NotStarted")
     return Condition(type_, "False", "Cancelled" if "cancelled" in looks else "InProgress")
+
+
+_FORCED_SENTENCE = "It was tried once more. What remains on vCenter, if anything, is listed."
 
 
 def _without_steps(cluster: Cluster, type_: str, reason: str) -> Condition:
@@ -124,7 +139,7 @@ def _add_ons(cluster: Cluster, packs: Sequence[ShownPack]) -> Condition:
 
 def _ready(cluster: Cluster) -> Condition:
     if cluster.state != ClusterState.RUNNING:
-        return Condition("Ready", "False", str(cluster.state))
+        return Condition("Ready", "False", str(cluster.state), at=cluster.deleted_at)
     if cluster.health == ClusterHealth.UNHEALTHY:
         message = " ".join(cluster.health_problems)
         return Condition("Ready", "False", "Unhealthy", message, is_failed=True)

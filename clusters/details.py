@@ -67,7 +67,8 @@ def condition_context(
 ) -> dict[str, Any]:
     """Conditions and packs, which change with steps and with what nodes report."""
     packs = packs_of(cluster, list(cluster.layers.select_related("add_on__version__profile")), machines)
-    conditions = conditions_of(cluster, progress, machines=machines, packs=packs)
+    roles = dict(cluster.machines.values_list("name", "pool__role"))
+    conditions = conditions_of(cluster, progress, roles=roles, packs=packs)
     return {"cluster": cluster, "conditions": conditions, "packs": packs}
 
 
@@ -102,5 +103,5 @@ def nodes_context(cluster: Cluster, rights: Rights) -> dict[str, Any]:
     machines = Machine.objects.present().select_related("placement").order_by("index")
     shown = Prefetch("machines", machines, to_attr="shown_machines")
     pools = cluster.machine_pools.prefetch_related(shown)
-    is_tenants = cluster.purpose == ClusterPurpose.TENANT
-    return {"cluster": cluster, "pools": pools, "change_reason": reason, "offers_changes": is_tenants}
+    offers = cluster.purpose == ClusterPurpose.TENANT and cluster.state != ClusterState.DELETED
+    return {"cluster": cluster, "pools": pools, "change_reason": reason, "offers_changes": offers}

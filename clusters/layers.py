@@ -7,6 +7,7 @@ from uuid import UUID
 from clusters.models import Cluster, ClusterLayer, Machine
 from clusters.phases import FAILED, has_reached
 from clusters.profiles.models import LayerKind, ProfileVersion
+from clusters.states import LEAVING, ClusterState
 
 _BUILT_IN = (LayerKind.OS, LayerKind.KUBERNETES)
 
@@ -14,7 +15,7 @@ _BUILT_IN = (LayerKind.OS, LayerKind.KUBERNETES)
 @dataclass(frozen=True)
 class ShownPack:
     layer: ClusterLayer
-    # "Applied", "Applying", "Waiting" or "Failed", and the tone of its dot.
+    # "Applied", "Applying", "Waiting" or "Failed"; at the end "Not finished" or "Was applied".
     word: str
 
     @property
@@ -43,11 +44,11 @@ class ShownProfile:
 
 
 def profiles_of(cluster: Cluster) -> list[ShownProfile]:
-    """The cluster's own, then its add-on profiles in their order. Two queries."""
+    """The cluster's own, then its add-on profiles in their order. Two queries; one that leaves gets no news."""
     add_ons = cluster.add_ons.select_related("version__profile")
     own = [cluster.profile_version] if cluster.profile_version else []
     versions = [*own, *(add_on.version for add_on in add_ons)]
-    newest = _newest_of(versions)
+    newest = {} if cluster.state in LEAVING else _newest_of(versions)
     return [
         ShownProfile(
             version=version,
@@ -69,8 +70,11 @@ def _newest_of(versions: Sequence[ProfileVersion]) -> dict[UUID, ProfileVersion]
 def _word(
     cluster: Cluster, layer: ClusterLayer, layers: Sequence[ClusterLayer], machines: Sequence[Machine]
 ) -> str:
-    if layer.applied_at or _came_with_the_cluster(cluster, layers):
-        return "Applied"
+    was_applied = bool(layer.applied_at) or _came_with_the_cluster(cluster, layers)
+    if cluster.state in LEAVING and not was_applied:
+        return "Not finished"
+    if was_applied:
+        return "Was applied" if cluster.state == ClusterState.DELETED else "Applied"
     if any(machine.phase == FAILED for machine in machines):
         return "Failed"
     first = next((machine for machine in machines if machine.is_first), None)

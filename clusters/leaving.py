@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 
 from clusters.actions.leaving import check_force_deletable, force_deletable_at
 from clusters.models import Cluster, LeftoverKind
-from clusters.states import ClusterState, check_abortable, check_cluster_deletable
+from clusters.states import LEAVING, ClusterState, check_abortable, check_cluster_deletable
 from clusters.views.loading import Rights
 from palette_portal.http import Conflict
 from palette_portal.tenants.templatetags.portal import count_down
@@ -33,7 +33,7 @@ def leaving_context(cluster: Cluster, rights: Rights) -> dict[str, Any]:
 
 def leftovers_context(cluster: Cluster, rights: Rights) -> dict[str, Any]:
     """Volumes stay by intention; of the rest one wants to see that it is gone."""
-    rows = list(cluster.leftovers.all()) if cluster.state in _LEAVING else []
+    rows = list(cluster.leftovers.all()) if cluster.state in LEAVING else []
     others = sorted(
         (row for row in rows if row.kind != LeftoverKind.VOLUME), key=lambda row: _ORDER.index(row.kind)
     )
@@ -49,7 +49,6 @@ def leftovers_context(cluster: Cluster, rights: Rights) -> dict[str, Any]:
 
 # Machines first: the rest goes with them.
 _ORDER = list(LeftoverKind.values)
-_LEAVING = (ClusterState.DELETING, ClusterState.DELETED)
 _NO_ACCOUNT = "The cloud account was deleted: vCenter cannot be asked any more."
 
 

@@ -37,6 +37,9 @@ class MachineState(models.TextChoices):
     UNKNOWN = "Unknown"
 
 
+# Nothing is made for such a cluster any more.
+LEAVING = (ClusterState.DELETING, ClusterState.DELETED)
+
 CLUSTER_TRANSITIONS: Transitions = {
     ClusterState.PENDING: frozenset({ClusterState.PROVISIONING, ClusterState.DELETING}),
     ClusterState.PROVISIONING: frozenset({ClusterState.RUNNING, ClusterState.DELETING}),
@@ -45,13 +48,13 @@ CLUSTER_TRANSITIONS: Transitions = {
     ClusterState.DELETED: frozenset(),
 }
 
-_LEAVING = frozenset({MachineState.DELETING, MachineState.FAILED, MachineState.UNKNOWN})
+_MACHINE_LEAVES = frozenset({MachineState.DELETING, MachineState.FAILED, MachineState.UNKNOWN})
 
 MACHINE_TRANSITIONS: Transitions = {
-    MachineState.PENDING: frozenset({MachineState.PROVISIONING}) | _LEAVING,
-    MachineState.PROVISIONING: frozenset({MachineState.PROVISIONED}) | _LEAVING,
-    MachineState.PROVISIONED: frozenset({MachineState.RUNNING}) | _LEAVING,
-    MachineState.RUNNING: _LEAVING,
+    MachineState.PENDING: frozenset({MachineState.PROVISIONING}) | _MACHINE_LEAVES,
+    MachineState.PROVISIONING: frozenset({MachineState.PROVISIONED}) | _MACHINE_LEAVES,
+    MachineState.PROVISIONED: frozenset({MachineState.RUNNING}) | _MACHINE_LEAVES,
+    MachineState.RUNNING: _MACHINE_LEAVES,
     MachineState.FAILED: frozenset({MachineState.PROVISIONED, MachineState.RUNNING, MachineState.DELETING}),
     MachineState.UNKNOWN: frozenset({MachineState.RUNNING, MachineState.DELETING}),
     MachineState.DELETING: frozenset({MachineState.DELETED}),

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from clusters.actions.machines import places_for
 from clusters.models import AddressAllocation, Cluster, MachinePool, Placement
@@ -10,9 +11,11 @@ from gateways.logins import note_refusal, open_session
 from gateways.placement import GB, free_space
 from gateways.prerequisites.report import Line
 from gateways.time_limit import TooManyAtOnce, within
-from ippools.actions import check_has_room, free_count
+from ippools.actions import check_has_room
 from ippools.actions.room import addresses_in_words
+from ippools.promises import promised, promises_on
 from ippools.reservations import Reservation
+from ippools.usage import usage_of
 from palette_portal.http import Conflict
 from palette_portal.vsphere.capacity import read_capacity
 from palette_portal.vsphere.errors import VSphereError
@@ -29,19 +32,26 @@ def room_for(body: Cluster, pool: MachinePool, *, nodes: int) -> list[Line]:
     return [*_addresses(body, pool, nodes), *_in_vcenter(body, pool, places)]
 
 
+def more_addresses(nodes: int) -> Reservation:
+    return Reservation(nodes, spare=1)
+
+
 def _addresses(body: Cluster, pool: MachinePool, nodes: int) -> Iterator[Line]:
     if body.address_allocation != AddressAllocation.STATIC:
         return
     assert pool.ip_pool is not None  # static clusters have one for each pool
-    needed, name = Reservation(nodes, spare=1), pool.ip_pool.name
+    needed, name = more_addresses(nodes), pool.ip_pool.name
+    promises = promises_on([pool.ip_pool])[pool.ip_pool.pk]
     try:
-        check_has_room(pool.ip_pool, needed, cluster_id=body.pk)
+        check_has_room(pool.ip_pool, needed, cluster_id=body.pk, promises=promises)
     except Conflict as conflict:
         hint = "Make the pool larger, or delete clusters that use it."
         yield Line("addresses", "failed", "IP pool", name, conflict.reason, hint)
     else:
-        free = addresses_in_words(free_count(pool.ip_pool))
-        yield Line("addresses", "passed", "IP pool", name, f"{free} free; {needed.total} needed: {needed}.")
+        usage = replace(usage_of(pool.ip_pool), promised=promised(promises, besides=body.pk))
+        free = f"{addresses_in_words(usage.free)} {usage.free_in_words}"
+        sentence = f"{free}; {needed.total} needed: {needed}."
+        yield Line("addresses", "passed", "IP pool", name, sentence)
 
 
 def _in_vcenter(body: Cluster, pool: MachinePool, places: Sequence[Placement]) -> list[Line]:

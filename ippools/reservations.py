@@ -37,5 +37,12 @@ def worker_pool(nodes: int, *, autoscaler_maximum: int = 0, surge: int = 1) -> R
     return Reservation(max(nodes, autoscaler_maximum), spare=surge)
 
 
+def node_pool(size: int, *, is_master: bool, maximum: int | None, surge: int) -> Reservation:
+    """Of either kind; `maximum` is the autoscaler's, if the pool has one."""
+    return (
+        control_plane(size) if is_master else worker_pool(size, autoscaler_maximum=maximum or 0, surge=surge)
+    )
+
+
 def whole_cluster(pools: Iterable[Reservation]) -> Reservation:
     return sum(pools, start=Reservation())

@@ -185,6 +185,7 @@ ORCHESTRATION_SCHEDULES: dict[str, float] = {
     "gateways.actions.system.watch_system_gateways": 15,
     "clusters.actions.queue.release_waiting": 5,
     "clusters.actions.leftovers.watch_leftovers": 30,
+    "clusters.actions.instructions.forget_instructions": 600,
 }
 # Called with an operation that has ended.
 ORCHESTRATION_ENDINGS = ["clusters.actions.queue.release_after"]

@@ -18,7 +18,7 @@ from palette_portal.tenants import audit
 from palette_portal.tenants.models import User
 from palette_portal.tenants.permissions import Permission, check
 
-CHANGES = (OperationKind.SCALE, OperationKind.UPDATE)
+CHANGES = (OperationKind.SCALE, OperationKind.REPLACE, OperationKind.UPDATE)
 LEFT = "left:"
 
 
@@ -70,7 +70,7 @@ def stop_change(*, cluster: Cluster, by: User) -> Operation | None:
     if not left:
         return None
     steps = remove_machines_plan(cluster, left, prefix=LEFT)
-    return start_operation(kind=OperationKind.SCALE, subject=cluster.subject, steps=steps, by=by)
+    return start_operation(kind=OperationKind(active.kind), subject=cluster.subject, steps=steps, by=by)
 
 
 def _count_anew(pool: MachinePool, leaving: Sequence[Machine]) -> None:

@@ -24,6 +24,8 @@ from palette_portal.orchestration.models import OperationState, Step
 # Longer than a node may take for the longest of them, to drain another one.
 LEASE = timedelta(minutes=8)
 LONGEST_MESSAGE = 2000
+# How long it can be seen that there was one.
+REMEMBERED = timedelta(days=90)
 
 
 def ask_nodes(
@@ -57,7 +59,7 @@ def next_instruction(machine: Machine) -> NodeInstruction | None:
     """The oldest one that this node may do; the same again until it has said how it went."""
     if not _takes_instructions(machine):
         return None
-    _withdraw(machine.cluster_id)
+    _withdraw(cluster_id=machine.cluster_id)
     free = Q(state=InstructionState.OPEN) | Q(given_to=machine) | Q(given_until__lte=Now())
     rows = NodeInstruction.objects.outstanding().filter(free, cluster=machine.cluster_id)
     rows = rows.exclude(avoid=machine).order_by("created_at", "pk")
@@ -96,7 +98,21 @@ def _takes_instructions(machine: Machine) -> bool:
     return is_master and not is_leaving and has_reached(machine, "ready")
 
 
-def _withdraw(cluster_id: UUID) -> None:
-    asking = Step.objects.filter(pk=OuterRef("step_id"), operation__state=OperationState.RUNNING)
-    orphans = NodeInstruction.objects.outstanding().filter(~Exists(asking), cluster=cluster_id)
+def forget_instructions() -> None:
+    """Called by a schedule. What nodes were told, tokens among it, is not kept when no step asks for it.
+
+    Kind, outcome and times stay for a while.
+    """
+    _withdraw()
+    ended = NodeInstruction.objects.filter(~Exists(_ASKING), finished_at__isnull=False)
+    ended.exclude(arguments="", message="").update(arguments="", message="")
+    ended.filter(finished_at__lt=Now() - REMEMBERED).delete()
+
+
+# A step looks for its instruction while its operation runs, however long ago that was done.
+_ASKING = Step.objects.filter(pk=OuterRef("step_id"), operation__state=OperationState.RUNNING)
+
+
+def _withdraw(**of: UUID) -> None:
+    orphans = NodeInstruction.objects.outstanding().filter(~Exists(_ASKING), **of)
     orphans.update(state=InstructionState.WITHDRAWN, finished_at=Now())

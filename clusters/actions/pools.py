@@ -13,7 +13,7 @@ from clusters.models import AddressAllocation, Cluster, Machine, MachinePool, Po
 from clusters.plan import step_spec
 from clusters.states import MachineState
 from clusters.troubles import POWERED_ON
-from ippools.actions import check_has_room
+from ippools.actions import check_promise, reserve
 from ippools.reservations import Reservation
 from palette_portal.http import Conflict
 from palette_portal.orchestration.models import Operation, OperationKind
@@ -51,8 +51,17 @@ def check_size(pool: MachinePool, size: int, *, by: User | None) -> None:
             "The master pool cannot become smaller: its nodes hold the cluster's data. Deploy a new cluster."
         )
     if size > pool.size and pool.cluster.address_allocation == AddressAllocation.STATIC:
-        assert pool.ip_pool is not None  # static clusters have one for each pool
-        check_has_room(pool.ip_pool, Reservation(size - pool.size), cluster_id=pool.cluster_id)
+        _check_room(pool, size)
+
+
+def _check_room(pool: MachinePool, size: int) -> None:
+    """Up to its autoscaler's maximum a pool uses what it was promised."""
+    assert pool.ip_pool is not None  # static clusters have one for each pool
+    more = Reservation(size - pool.size)
+    if size <= (pool.maximum_size or 0):
+        check_promise(pool.ip_pool, more)
+    else:
+        reserve({pool.ip_pool: more}, cluster_id=pool.cluster_id)
 
 
 def _check_worker_size(pool: MachinePool, size: int, *, by: User | None) -> None:
@@ -110,7 +119,7 @@ def _check_new_pool(cluster: Cluster, request: PoolRequest) -> None:
     if cluster.address_allocation == AddressAllocation.STATIC:
         if request.ip_pool is None:
             raise Conflict(f"Choose an IP pool for {request.name}.")
-        check_has_room(request.ip_pool, request.reservation, cluster_id=cluster.pk)
+        reserve({request.ip_pool: request.reservation}, cluster_id=cluster.pk)
 
 
 @transaction.atomic

@@ -26,7 +26,7 @@ from clusters.models import (
 from clusters.names import machine_name
 from clusters.plan import provision_plan
 from clusters.states import ClusterState, move_cluster
-from ippools.actions import check_has_room
+from ippools.actions import reserve
 from palette_portal.http import Conflict
 from palette_portal.orchestration.actions import start_operation
 from palette_portal.orchestration.models import Operation, OperationKind
@@ -75,8 +75,7 @@ def _check_addresses(request: ClusterRequest) -> None:
     for pool in request.pools:
         if pool.ip_pool is None:
             raise Conflict(f"Choose an IP pool for {pool.name}, or DHCP.")
-    for ip_pool, needed in request.reservations.items():
-        check_has_room(ip_pool, needed)
+    reserve(request.reservations)
 
 
 def _create_cluster(request: ClusterRequest, by: User | None) -> Cluster:

@@ -24,7 +24,12 @@ from palette_portal.orchestration.actions import (
 from palette_portal.orchestration.models import Operation, OperationKind, OperationState
 
 # What makes machines. A removal never waits, and a gateway's own operations do not count.
-LIMITED_KINDS = (OperationKind.PROVISION, OperationKind.SCALE, OperationKind.UPDATE)
+LIMITED_KINDS = (
+    OperationKind.PROVISION,
+    OperationKind.SCALE,
+    OperationKind.REPLACE,
+    OperationKind.UPDATE,
+)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from clusters.models import Machine, MachinePool, Placement, PoolRole
 from clusters.plan import step_spec
 from clusters.states import MachineState
 from clusters.troubles import trouble_of
-from ippools.actions import check_has_room
+from ippools.actions import check_has_room, lock_pools
 from ippools.reservations import Reservation
 from palette_portal.http import Conflict
 from palette_portal.orchestration.models import Operation, OperationKind
@@ -85,10 +85,18 @@ def _check_possible(pool: MachinePool, request: PoolRequest) -> None:
         raise Conflict(f"{pool.name} needs at least one availability zone.")
     if request.ip_pool != pool.ip_pool:
         raise Conflict("A node pool keeps its IP pool. Add another pool, and delete this one.")
-    scaling = request.autoscaling
-    if scaling and pool.ip_pool and scaling.maximum > pool.size:
-        more = Reservation(scaling.maximum - pool.size)
+    more = _more(pool, request)
+    if pool.ip_pool and more.total:
         check_has_room(pool.ip_pool, more, cluster_id=pool.cluster_id)
+
+
+def _more(pool: MachinePool, request: PoolRequest) -> Reservation:
+    """What it may need from now on beyond what it has, as far as that was not promised before."""
+    before, after = pool.reservation, request.reservation
+    return Reservation(
+        nodes=after.nodes - pool.size if after.nodes > before.nodes else 0,
+        spare=after.spare if after.spare > before.spare else 0,
+    )
 
 
 def _settings(request: PoolRequest) -> dict[str, Any]:
@@ -136,6 +144,7 @@ def edit_pool(*, pool: MachinePool, request: PoolRequest, by: User) -> Operation
     replaced one after the other, as the pool's rolling update says.
     """
     cluster = lock_for_change(pool.cluster, by=by)
+    lock_pools({pool.ip_pool_id} if pool.ip_pool_id else set())
     pool = MachinePool.objects.select_related("ip_pool", "cluster").get(pk=pool.pk)
     renewal = plan_renewal(pool, request)
     if renewal.is_empty:
@@ -199,7 +208,7 @@ def replace_machine(*, machine: Machine, by: User | None) -> Operation:
     machine = Machine.objects.select_related("pool__ip_pool", "cluster").get(pk=machine.pk)
     check_replaceable(machine)
     steps = _repair(machine) if _trouble(machine) else _renew(machine.pool, [machine])
-    operation = begin_change(cluster, steps, kind=OperationKind.SCALE, by=by)
+    operation = begin_change(cluster, steps, kind=OperationKind.REPLACE, by=by)
     note_in_audit(cluster, action="replace node", by=by, node=machine.name)
     return operation
 

@@ -9,7 +9,7 @@ from clusters.profiles.render import LayerGroup, PlainLayer
 from clusters.profiles.stack import Stacked, stacked
 from gateways.models import CloudAccount, PrivateCloudGateway
 from ippools.models import IPPool
-from ippools.reservations import Reservation, control_plane, worker_pool
+from ippools.reservations import Reservation, node_pool
 from palette_portal.bootstrap.nodes import DEFAULT_POD_CIDR, DEFAULT_SERVICE_CIDR, Taint
 from palette_portal.tenants.models import Project
 
@@ -66,10 +66,9 @@ class PoolRequest:
 
     @property
     def reservation(self) -> Reservation:
-        if self.is_control_plane:
-            return control_plane(self.size)
-        maximum = self.autoscaling.maximum if self.autoscaling else 0
-        return worker_pool(self.size, autoscaler_maximum=maximum, surge=self.moves[0])
+        maximum = self.autoscaling.maximum if self.autoscaling else None
+        surge, _ = self.moves
+        return node_pool(self.size, is_master=self.is_control_plane, maximum=maximum, surge=surge)
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from clusters.profiles.render import NodeInputs, node_inputs
 from clusters.profiles.versions import numbers
 from clusters.profiles.yaml_text import Unreadable
 from clusters.states import MachineState
-from ippools.actions import check_has_room
+from ippools.actions import check_promise
 from ippools.reservations import Reservation
 from palette_portal.http import Conflict
 from palette_portal.orchestration.models import Operation, OperationKind
@@ -195,7 +195,7 @@ def _check_spare_addresses(update: Update) -> None:
     """The node that comes before another goes needs an address."""
     for pool in {machine.pool for machine in update.replaced}:
         if pool.ip_pool and pool.surge:
-            check_has_room(pool.ip_pool, Reservation(spare=1), cluster_id=pool.cluster_id)
+            check_promise(pool.ip_pool, Reservation(spare=1))
 
 
 def _save(cluster: Cluster, request: StackRequest, update: Update) -> None:

@@ -1,12 +1,13 @@
 """Whether IP pools have room for a cluster's node pools together."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ippools.actions import PoolUnavailable, check_has_room
 from ippools.models import IPPool
+from ippools.promises import Promise, promised, promises_on
 from ippools.reservations import Reservation
-from ippools.usage import usage_of
+from ippools.usage import Usage, usage_of
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,7 @@ class Demand:
 
     pool: IPPool
     needed: Reservation
-    free: int
+    usage: Usage
     problem: str
 
 
@@ -24,13 +25,16 @@ def demands(pools: Sequence[IPPool], wanted: Iterable[tuple[str, Reservation | N
     for pool_id, reservation in wanted:
         if pool_id and reservation:
             sums[pool_id] = sums.get(pool_id, Reservation()) + reservation
-    return [_demand(pool, sums[str(pool.pk)]) for pool in pools if str(pool.pk) in sums]
+    wanted_pools = [pool for pool in pools if str(pool.pk) in sums]
+    promises = promises_on(wanted_pools)
+    return [_demand(pool, sums[str(pool.pk)], promises[pool.pk]) for pool in wanted_pools]
 
 
-def _demand(pool: IPPool, needed: Reservation) -> Demand:
+def _demand(pool: IPPool, needed: Reservation, promises: Sequence[Promise]) -> Demand:
     try:
-        check_has_room(pool, needed)
+        check_has_room(pool, needed, promises=promises)
         problem = ""
     except PoolUnavailable as unavailable:
         problem = unavailable.reason
-    return Demand(pool, needed, usage_of(pool).free, problem)
+    usage = replace(usage_of(pool), promised=promised(promises))
+    return Demand(pool, needed, usage, problem)

@@ -44,7 +44,7 @@ class NodeInstruction(models.Model):
     step_id = models.UUIDField()
     key = models.CharField(max_length=120)
     kind = models.CharField(max_length=32, choices=InstructionKind)
-    # JSON; may hold tokens and manifests with credentials.
+    # JSON; may hold tokens and manifests with credentials. Empty some time after the operation's end.
     arguments = EncryptedTextField()
     state = models.CharField(max_length=16, choices=InstructionState, default=InstructionState.OPEN)
     # Never given to this one: no node takes itself out of its cluster.

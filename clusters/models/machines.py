@@ -8,6 +8,7 @@ from django.utils import timezone
 from clusters.models.clusters import Cluster
 from clusters.states import MachineState
 from ippools.models import IPPool
+from ippools.reservations import Reservation, node_pool
 
 
 class PoolRole(models.TextChoices):
@@ -95,6 +96,11 @@ class MachinePool(models.Model):
     @property
     def is_worker(self) -> bool:
         return self.role == PoolRole.WORKER
+
+    @property
+    def reservation(self) -> Reservation:
+        """What it may ever need of its IP pool."""
+        return node_pool(self.size, is_master=not self.is_worker, maximum=self.maximum_size, surge=self.surge)
 
 
 class Placement(models.Model):

@@ -9,8 +9,9 @@ from clusters.models import Cluster, MachinePool, PoolRole
 from clusters.states import check_changeable
 from gateways.models import PrivateCloudGateway
 from gateways.prerequisites.report import Line
-from gateways.room import room_for
+from gateways.room import more_addresses, room_for
 from gateways.states import check_resizable
+from ippools.actions import reserve
 from palette_portal.http import Conflict
 from palette_portal.orchestration.actions import announce_subject
 from palette_portal.orchestration.models import Operation, OperationKind
@@ -62,6 +63,8 @@ def _resize(gateway: PrivateCloudGateway, size: int, by: User) -> Operation:
     gateway = rows.get(pk=gateway.pk)
     body = check_resize(gateway, size)
     pool = _masters(body)
+    if pool.ip_pool:
+        reserve({pool.ip_pool: more_addresses(size - gateway.size)}, cluster_id=body.pk)
     new = add_machine_rows(pool, size - gateway.size)
     MachinePool.objects.filter(pk=pool.pk).update(size=size)
     finish = StepSpec(

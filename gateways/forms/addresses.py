@@ -24,10 +24,11 @@ from ippools.actions import (
     check_can_serve,
     check_pool,
     find_pool_of,
-    free_count,
     needed_addresses,
 )
 from ippools.models import IPPool, NetworkType
+from ippools.promises import usages_with_promises
+from ippools.usage import with_counts
 from palette_portal.fields import AddressesField, DomainsField, is_host_name, is_ip_address
 from palette_portal.rendering import ChoiceCards, RichSelect, WithMeta
 
@@ -114,7 +115,8 @@ class AddressesForm(WizardForm):
         # The pool's neighbours are those of the same vCenter, which the gateway learns at Confirm.
         self.gateway.vcenter_server = page_values(draft, VCENTER).get("server", "")
         self.nodes = int(page_values(draft, PLACEMENT).get("nodes", 1))
-        self.pools = list(self.gateway.ip_pools.all())
+        self.pools = list(with_counts(IPPool.objects.filter(gateway=self.gateway)))
+        self.usages = usages_with_promises(self.pools)
         self._offer_pools()
         self._keep_only(self._relevant())
 
@@ -136,12 +138,16 @@ class AddressesForm(WizardForm):
     def _offer_pools(self) -> None:
         field = self.fields["pool"]
         assert isinstance(field, forms.ChoiceField)
-        known = [(str(pool.pk), WithMeta(pool.name, f"{free_count(pool)} free")) for pool in self.pools]
+        known = [(str(pool.pk), WithMeta(pool.name, self._room(pool))) for pool in self.pools]
         field.choices = [*known, (NEW_POOL, WithMeta("Create an IP pool"))]
         field.initial = known[0][0] if known else NEW_POOL
         field.error_messages["invalid_choice"] = "This IP pool does not exist any more. Select another one."
         if not field.valid_value(self.initial.get("pool", "")):
             self.initial["pool"] = field.initial
+
+    def _room(self, pool: IPPool) -> str:
+        usage = self.usages[pool.pk]
+        return f"{usage.free} {usage.free_in_words}"
 
     def _current(self, name: str) -> str:
         sent = self.data.get(name) if self.is_bound else self.initial.get(name)
@@ -261,12 +267,13 @@ class AddressesForm(WizardForm):
 
     @property
     def free(self) -> int | None:
-        """Addresses that the chosen or described pool has; None while that cannot be said."""
+        """Addresses that the chosen or described pool has for it; None while that cannot be said."""
         if self.is_dhcp:
             return None
         if not self.is_new_pool:
             return next(
-                (free_count(pool) for pool in self.pools if str(pool.pk) == self._current("pool")), None
+                (self.usages[pool.pk].open for pool in self.pools if str(pool.pk) == self._current("pool")),
+                None,
             )
         described = {name: self._current(name) for name in self.fields}
         try:

@@ -10,9 +10,10 @@ from gateways.prerequisites.objects import Objects
 from gateways.prerequisites.report import Line
 from gateways.prerequisites.scope import Scope, WantedMachine
 from gateways.prerequisites.words import listed
-from ippools.actions import check_has_room, free_count
+from ippools.actions import check_has_room
 from ippools.actions.room import addresses_in_words
 from ippools.models import IPPool
+from ippools.promises import usages_with_promises
 from palette_portal.http import Conflict
 
 MIB_PER_GB = 1024
@@ -104,7 +105,9 @@ def address_lines(scope: Scope) -> Iterator[Line]:
             hint = "Make the pool larger, choose another one, or delete clusters that use it."
             yield Line("addresses", "failed", "IP pool", pool.name, conflict.reason, hint)
         else:
-            sentence = f"{addresses_in_words(free_count(pool))} free; {needed.total} needed: {needed}."
+            usage = usages_with_promises([pool])[pool.pk]
+            free = f"{addresses_in_words(usage.free)} {usage.free_in_words}"
+            sentence = f"{free}; {needed.total} needed: {needed}."
             yield Line("addresses", "passed", "IP pool", pool.name, sentence)
 
 

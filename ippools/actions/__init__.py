@@ -11,11 +11,19 @@ from ippools.actions.claims import (
     WantedAddress,
     claim_address,
     claim_addresses,
+    lock_pools,
     release_address,
     release_addresses,
 )
 from ippools.actions.pools import PoolInUse, create_pool, delete_pool, edit_pool, exclude_addresses
-from ippools.actions.room import check_can_serve, check_has_room, free_count, needed_addresses
+from ippools.actions.room import (
+    check_can_serve,
+    check_has_room,
+    check_promise,
+    free_count,
+    needed_addresses,
+    reserve,
+)
 from ippools.actions.validation import InvalidPool, PoolValues, check_pool, find_pool_of
 
 __all__ = [
@@ -29,6 +37,7 @@ __all__ = [
     "check_can_serve",
     "check_has_room",
     "check_pool",
+    "check_promise",
     "claim_address",
     "claim_addresses",
     "create_pool",
@@ -37,7 +46,9 @@ __all__ = [
     "exclude_addresses",
     "find_pool_of",
     "free_count",
+    "lock_pools",
     "needed_addresses",
     "release_address",
     "release_addresses",
+    "reserve",
 ]

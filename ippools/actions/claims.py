@@ -87,7 +87,7 @@ def claim_addresses(wanted: Sequence[WantedAddress], *, cluster_id: UUID) -> lis
         if len(wanted) == 1:
             return [_claim(wanted[0], cluster_id)]
         with transaction.atomic():
-            _lock_pools({want.pool.pk for want in wanted})
+            lock_pools({want.pool.pk for want in wanted})
             return [_claim(want, cluster_id) for want in wanted]
     except _NothingFree as nothing:
         missing = _missing(nothing.pool, wanted)
@@ -120,7 +120,7 @@ def release_addresses(*, cluster_id: UUID, keep: Collection[UUID] = ()) -> int:
 
 @transaction.atomic
 def release(claims: IPAddressClaimQuerySet) -> int:
-    pools = _lock_pools(set(claims.values_list("pool_id", flat=True)))
+    pools = lock_pools(set(claims.values_list("pool_id", flat=True)))
     held = list(claims.filter(pool__in=pools))
     now = timezone.now()
     released = claims.filter(pk__in=[claim.pk for claim in held]).update(released_at=now)
@@ -142,7 +142,7 @@ def _take_back(pool: IPPool, addresses: Sequence[str], now: datetime) -> None:
     ring(pool.wake_reference)
 
 
-def _lock_pools(pool_ids: set[UUID]) -> list[IPPool]:
+def lock_pools(pool_ids: set[UUID]) -> list[IPPool]:
     """In one order, so that two who need several never wait for each other."""
     return list(IPPool.objects.filter(pk__in=pool_ids).order_by("pk").select_for_update(no_key=True))
 
@@ -187,7 +187,7 @@ def _durability() -> str | None:
 @transaction.atomic
 def _ask_in_turn(pool: IPPool, want: WantedAddress, cluster_id: UUID) -> tuple[str, IPAddressClaim | None]:
     """Some stand in line: go ahead only if enough is left for those before us."""
-    (locked,) = _lock_pools({pool.pk})
+    (locked,) = lock_pools({pool.pk})
     line = WaitingCluster.objects.in_line(locked)
     mine = line.filter(cluster_id=cluster_id).first()
     before = [other for other in line.exclude(cluster_id=cluster_id) if mine is None or other.pk < mine.pk]

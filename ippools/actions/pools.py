@@ -39,7 +39,10 @@ def create_pool(*, gateway: PrivateCloudGateway, values: PoolValues, by: User) -
 
 @transaction.atomic
 def edit_pool(*, pool: IPPool, values: PoolValues, by: User) -> IPPool:
-    """Raise InvalidPool, also where an address in use would fall out. Clusters that wait are woken."""
+    """Raise InvalidPool, also where an address in use would fall out. Clusters that wait are woken.
+
+    What is promised may fall out: nobody has it yet. The pool's usage says then how many are missing.
+    """
     gateway = PrivateCloudGateway.objects.select_for_update().get(pk=pool.gateway_id)
     locked = IPPool.objects.select_for_update().get(pk=pool.pk)
     addresses = check_pool(values, gateway=gateway, pool=locked)
@@ -59,6 +62,8 @@ def edit_pool(*, pool: IPPool, values: PoolValues, by: User) -> IPPool:
 @transaction.atomic
 def exclude_addresses(*, pool: IPPool, addresses: Sequence[str], by: User) -> IPPool:
     """Never hand these out: somebody else uses them. Raise InvalidPool where one of ours does."""
+    # The gateway's row first, as everybody who locks both.
+    PrivateCloudGateway.objects.select_for_update().get(pk=pool.gateway_id)
     locked = IPPool.objects.select_for_update().get(pk=pool.pk)
     excluded = tuple(dict.fromkeys([*locked.excluded, *addresses]))
     return edit_pool(pool=locked, values=values_of(locked, excluded=excluded), by=by)
@@ -67,7 +72,8 @@ def exclude_addresses(*, pool: IPPool, addresses: Sequence[str], by: User) -> IP
 @transaction.atomic
 def delete_pool(*, pool: IPPool, by: User | None) -> None:
     """Raise PoolInUse."""
-    locked = IPPool.objects.select_for_update().select_related("gateway", "tenant").get(pk=pool.pk)
+    rows = IPPool.objects.select_related("gateway", "tenant").select_for_update(of=("self",))
+    locked = rows.get(pk=pool.pk)
     users = clusters_using(locked)
     if users or locked.claims.held().exists():
         raise PoolInUse(locked, users)

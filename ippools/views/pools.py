@@ -10,8 +10,10 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from gateways.models import PrivateCloudGateway
 from ippools.actions import InvalidPool, create_pool, delete_pool, edit_pool
 from ippools.forms import IPPoolForm
+from ippools.models import IPPool
 from ippools.pages import detail_context, list_context, page_number
-from ippools.usage import usage_of
+from ippools.promises import usages_with_promises
+from ippools.usage import Usage
 from ippools.views.loading import crumbs, get_pool_for_change, get_pool_or_404
 from palette_portal.http import Conflict
 from palette_portal.tenants.permissions import Permission, check, check_somewhere, reason_against
@@ -71,16 +73,20 @@ def pool_edit(request: HttpRequest, pool_id: UUID) -> HttpResponse:
     form = IPPoolForm(request.POST or None, gateways=(), pool=pool)
     if form.is_valid():
         try:
-            edit_pool(pool=pool, values=form.values(), by=signed_in(request))
+            changed = edit_pool(pool=pool, values=form.values(), by=signed_in(request))
         except InvalidPool as error:
             form.add_refusal(error)
         else:
-            messages.success(request, f"IP pool {form.values().name} was changed.")
+            messages.success(request, f"IP pool {changed.name} was changed.")
             return redirect("ippools:detail", pool_id=pool.pk)
     title = f"Edit {pool.name}"
     return _form_page(
-        request, form, title=title, crumbs=crumbs("Edit", pool=pool), pool=pool, usage=usage_of(pool)
+        request, form, title=title, crumbs=crumbs("Edit", pool=pool), pool=pool, usage=_usage(pool)
     )
+
+
+def _usage(pool: IPPool) -> Usage:
+    return usages_with_promises([pool])[pool.pk]
 
 
 def _form_page(request: HttpRequest, form: IPPoolForm, **context: Any) -> HttpResponse:

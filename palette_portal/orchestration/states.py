@@ -7,6 +7,7 @@ class OperationKind(models.TextChoices):
     PROVISION = "provision", "Provision"
     RESIZE = "resize", "Resize"
     SCALE = "scale", "Scale"
+    REPLACE = "replace", "Replace node"
     UPDATE = "update", "Update"
     UPGRADE = "upgrade", "Upgrade"
     ROLL_BACK = "roll-back", "Roll back"

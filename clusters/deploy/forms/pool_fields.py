@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -27,8 +29,9 @@ from clusters.deploy.sizes import (
 from clusters.models import PoolRole, RollingUpdate
 from clusters.names import label
 from ippools.models import IPPool
+from ippools.promises import usages_with_promises
 from ippools.reservations import Reservation, control_plane, worker_pool
-from ippools.usage import usage_of
+from ippools.usage import Usage
 from palette_portal.rendering import ChoiceCards, RichSelect, WithMeta
 
 _PLAIN = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
@@ -56,6 +59,10 @@ class PoolContext:
     zones: ZoneOptions
     # None with DHCP.
     ip_pools: Sequence[IPPool] | None
+
+    @cached_property
+    def usages(self) -> dict[UUID, Usage]:
+        return usages_with_promises(self.ip_pools or ())
 
 
 def _number(label: str, smallest: int, largest: int, **options: Any) -> forms.IntegerField:
@@ -148,7 +155,10 @@ class NodePoolForm(forms.Form):
             return
         field = self.fields["ip_pool"]
         assert isinstance(field, forms.ChoiceField)
-        offered = [(str(pool.pk), WithMeta(pool.name, _room(pool))) for pool in self.context.ip_pools]
+        offered = [
+            (str(pool.pk), WithMeta(pool.name, _room(pool, self.context.usages[pool.pk])))
+            for pool in self.context.ip_pools
+        ]
         field.choices = [("", "Select…" if offered else "The gateway has no IP pool"), *offered]
         field.error_messages |= {
             "required": "Select an IP pool.",
@@ -316,5 +326,5 @@ def _number_or(value: Any, default: int) -> int:
     return int(text) if text.isdecimal() and text.isascii() else default
 
 
-def _room(pool: IPPool) -> str:
-    return "restricted to another cluster" if pool.reserved_for else f"{usage_of(pool).free} free"
+def _room(pool: IPPool, usage: Usage) -> str:
+    return "restricted to another cluster" if pool.reserved_for else f"{usage.free} {usage.free_in_words}"

@@ -141,7 +141,8 @@ def test_node_is_replaced(stage: Stage, cluster: Cluster, client: Client) -> Non
 
     client.post(url(cluster, "node-replace", machine_id=worker.pk))
 
-    go_on(stage)
+    assert "Replace node: " in client.get(url(cluster, "detail")).content.decode()
+    assert go_on(stage).kind == OperationKind.REPLACE
     assert names(machines_of(stage, WORKER)) == ["shop-workers-2"]
 
 

@@ -16,7 +16,7 @@ from ippools.models import IPAddressClaim
 from palette_portal.bootstrap.nodes import Taint, TaintEffect
 from palette_portal.http import Conflict
 from palette_portal.orchestration.actions import OperationActive
-from palette_portal.orchestration.models import Operation
+from palette_portal.orchestration.models import Operation, OperationKind
 from palette_portal.tenants.models import AuditRow, User
 from palette_portal.tenants.permissions import Denied
 from palette_portal.tenants.roles import Role
@@ -304,6 +304,19 @@ def test_change_that_is_stopped_leaves_nothing(stage: Stage, editor: User) -> No
 
     assert names(machines_of(stage, WORKER)) == ["shop-workers-1"]
     assert pool_of(stage, WORKER).size == 1
+
+
+def test_replacement_that_is_stopped_is_one_to_its_end(stage: Stage, editor: User) -> None:
+    run_cluster(stage, workers=1)
+    stage.operation = replace_machine(machine=machines_of(stage, WORKER)[0], by=editor)
+    stage.guests.silent |= {"shop-workers-2"}
+    stage.go_on_until(lambda: len(stage.vms_of_ours()) == 3)
+
+    go_on(stage, stop_change(cluster=stage.cluster, by=editor))
+
+    assert stage.operation.kind == OperationKind.REPLACE
+    assert names(machines_of(stage, WORKER)) == ["shop-workers-1"]
+    assert AuditRow.objects.get(action="stop change").detail["operation"] == "Replace node"
 
 
 def test_nothing_to_stop_is_said(stage: Stage, editor: User) -> None:

@@ -13,7 +13,7 @@ from clusters.actions.repair import repair_clusters, set_repair
 from clusters.load import Load, Need, NodeLoad, PodLoad
 from clusters.models import Cluster, ClusterLoad, Machine, MachinePool, PoolRole
 from clusters.states import ClusterHealth
-from palette_portal.orchestration.models import Operation
+from palette_portal.orchestration.models import Operation, OperationKind
 from tests.factories import bao
 from tests.integration.changes.scene import finish, machines_of, names, pool_of, run_cluster
 from tests.integration.provisioning.stage import Stage
@@ -140,6 +140,7 @@ def test_broken_worker_is_replaced_where_that_is_allowed(stage: Stage) -> None:
     repair_clusters()
     go_on(stage)
 
+    assert stage.operation.kind == OperationKind.REPLACE
     assert broken.name not in names(machines_of(stage, WORKER))
     assert len(machines_of(stage, WORKER)) == 2
     assert len(stage.events("Repairing")) == 1

@@ -5,16 +5,23 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from django.conf import settings
 from django.db.models.functions import Now
 from django.test import Client
 
-from clusters.actions.instructions import ask_again, ask_nodes
+from clusters.actions.instructions import (
+    REMEMBERED,
+    arguments_of,
+    ask_again,
+    ask_nodes,
+    forget_instructions,
+)
 from clusters.models import InstructionKind, InstructionState, NodeInstruction, PoolRole
 from clusters.states import MachineState
 from clusters.tokens import report_token, token_digest
 from palette_portal.bootstrap.errors import BootstrapError
 from palette_portal.orchestration.actions import cancel_operation, start_operation
-from palette_portal.orchestration.models import OperationKind, Step, StepState
+from palette_portal.orchestration.models import Operation, OperationKind, OperationState, Step, StepState
 from palette_portal.orchestration.steps import StepSpec
 from tests.factories import make_cluster, make_gateway, make_machine, make_machine_pool
 
@@ -234,6 +241,68 @@ def test_wish_of_a_cancelled_operation_is_withdrawn(pool):
 
     assert fetch(node).status_code == 204
     assert state_of(instruction) == InstructionState.WITHDRAWN
+
+
+def end_operation():
+    Operation.objects.update(state=OperationState.SUCCEEDED, finished_at=Now())
+
+
+def test_what_was_told_is_forgotten_when_the_operation_has_ended(pool):
+    node, instruction = make_node(pool), ask(pool)
+    fetch(node)
+    answer(node, instruction, message="node/gw-cp-9 drained")
+    end_operation()
+
+    forget_instructions()
+
+    instruction.refresh_from_db()
+    assert (instruction.arguments, instruction.message) == ("", "")
+    assert (instruction.kind, instruction.state) == (InstructionKind.REMOVE_NODE, InstructionState.DONE)
+    assert instruction.finished_at is not None and instruction.given_to == node
+
+
+@pytest.mark.parametrize("state", ["done", "failed"])
+def test_step_finds_what_it_asked_for_while_its_operation_runs(pool, state):
+    node, instruction = make_node(pool), ask(pool)
+    fetch(node)
+    answer(node, instruction, state, "because")
+    NodeInstruction.objects.update(finished_at=Now() - 2 * REMEMBERED)
+
+    forget_instructions()
+
+    instruction.refresh_from_db()
+    assert arguments_of(instruction) == {"name": "gw-cp-9"}
+    assert instruction.message == "because"
+
+
+def test_open_one_is_kept_while_its_operation_runs_and_withdrawn_afterwards(pool):
+    instruction = ask(pool)
+    forget_instructions()
+    assert state_of(instruction) == InstructionState.OPEN
+
+    end_operation()
+    forget_instructions()
+
+    assert state_of(instruction) == InstructionState.WITHDRAWN
+    assert instruction.arguments == ""
+
+
+def test_row_goes_when_nobody_needs_to_know_of_it_any_more(pool):
+    ask(pool)
+    end_operation()
+    forget_instructions()
+    NodeInstruction.objects.update(finished_at=Now() - REMEMBERED + timedelta(hours=1))
+    forget_instructions()
+    assert NodeInstruction.objects.exists()
+
+    NodeInstruction.objects.update(finished_at=Now() - REMEMBERED - timedelta(hours=1))
+    forget_instructions()
+
+    assert not NodeInstruction.objects.exists()
+
+
+def test_instructions_are_forgotten_by_a_schedule():
+    assert "clusters.actions.instructions.forget_instructions" in settings.ORCHESTRATION_SCHEDULES
 
 
 def test_instruction_that_no_node_could_use_is_refused(pool):

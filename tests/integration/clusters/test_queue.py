@@ -103,7 +103,7 @@ def test_limit_can_be_set(gateway: PrivateCloudGateway, settings: Any) -> None:
     assert deploy(gateway, "app-2").reason == "The gateway dc-east works on 1 cluster at once."
 
 
-@pytest.mark.parametrize("kind", [OperationKind.SCALE, OperationKind.UPDATE])
+@pytest.mark.parametrize("kind", [OperationKind.SCALE, OperationKind.REPLACE, OperationKind.UPDATE])
 def test_everything_that_makes_machines_counts(gateway: PrivateCloudGateway, kind: OperationKind) -> None:
     for number in range(1, 4):
         deploy(gateway, f"app-{number}", kind)

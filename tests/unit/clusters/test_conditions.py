@@ -8,7 +8,7 @@ import pytest
 
 from clusters.conditions import Condition, conditions_of
 from clusters.layers import ShownPack, packs_of
-from clusters.models import Cluster, ClusterLayer, Machine, MachinePool, PoolRole
+from clusters.models import Cluster, ClusterLayer, PoolRole
 from clusters.profiles.models import LayerKind
 from palette_portal.orchestration.models import Operation, Step
 from palette_portal.orchestration.progress import Progress, ShownStep
@@ -24,13 +24,11 @@ def step(function: str, state: str = "Pending", group: str = "", **facts: Any) -
     return ShownStep(Step(function=f"clusters.steps.{function}", state=state, group=group, **facts))
 
 
-def machines() -> list[Machine]:
-    pools = {role: MachinePool(role=role) for role in PoolRole}
-    return [Machine(name="cp-1", pool=pools["control-plane"]), Machine(name="w-1", pool=pools["worker"])]
+ROLES = {"cp-1": PoolRole.CONTROL_PLANE, "w-1": PoolRole.WORKER}
 
 
 def told(shown: Cluster, *steps: ShownStep, packs: list[ShownPack] | None = None) -> dict[str, Condition]:
-    conditions = conditions_of(shown, Progress(Operation(), steps), machines=machines(), packs=packs or [])
+    conditions = conditions_of(shown, Progress(Operation(), steps), roles=ROLES, packs=packs or [])
     return {condition.type: condition for condition in conditions}
 
 
@@ -92,6 +90,52 @@ def test_ready_says_what_is_unhealthy() -> None:
 
     assert (condition.status, condition.reason, condition.is_failed) == ("False", "Unhealthy", True)
     assert condition.message == "w-1 is powered off."
+
+
+@pytest.mark.parametrize("state", ["Deleting", "Deleted"])
+def test_cluster_that_leaves_tells_of_its_leaving_only(state: str) -> None:
+    leaving = cluster(state=state, running_at=NOW, deleted_at=NOW if state == "Deleted" else None)
+    metallb = layer(LayerKind.ADD_ON, "metallb", NOW)
+
+    conditions = told(
+        leaving,
+        step("removal.ensure_machine_gone", "Done", "cp-1", finished_at=NOW),
+        step("removal.ensure_machine_gone", "Running", "w-1"),
+        packs=[ShownPack(metallb, "Applied")],
+    )
+
+    assert {type_: condition.reason for type_, condition in conditions.items()} == {
+        "ControlPlaneNodeDeletionDone": "NodesDeleted",
+        "WorkerNodeDeletionDone": "InProgress",
+        "Ready": state,
+    }
+    assert conditions["Ready"].at == leaving.deleted_at
+
+
+def test_forced_deletion_does_not_say_that_the_nodes_are_deleted() -> None:
+    forced = step("forced.ensure_tried_once_more", "Done", "cp-1", finished_at=NOW)
+
+    condition = told(cluster(state="Deleted"), forced)["ControlPlaneNodeDeletionDone"]
+
+    assert (condition.status, condition.reason) == ("Unknown", "Forced")
+    assert "remains on vCenter" in condition.message
+
+
+@pytest.mark.parametrize(
+    ("state", "ran", "word"),
+    [
+        ("Deleting", True, "Applied"),
+        ("Deleted", True, "Was applied"),
+        ("Deleting", False, "Not finished"),
+        ("Deleted", False, "Not finished"),
+    ],
+)
+def test_packs_of_a_cluster_that_leaves_are_past(state: str, ran: bool, word: str) -> None:
+    leaving = cluster(state=state, running_at=NOW if ran else None)
+
+    (pack,) = packs_of(leaving, [layer(LayerKind.NETWORK, "calico")], [])
+
+    assert (pack.word, pack.tone) == (word, "ok" if word == "Applied" else "mute")
 
 
 def layer(kind: LayerKind, pack: str, applied_at: datetime | None = None) -> ClusterLayer:

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ippools.reservations import Reservation, control_plane, whole_cluster, worker_pool
+from ippools.reservations import Reservation, control_plane, node_pool, whole_cluster, worker_pool
 
 
 @pytest.mark.parametrize(("nodes", "needed"), [(1, 3), (3, 5), (5, 7)])
@@ -28,6 +28,12 @@ def test_worker_pool_with_autoscaler_needs_its_maximum() -> None:
 
 def test_cluster_of_one_master_and_three_workers_needs_seven() -> None:
     assert whole_cluster([control_plane(1), worker_pool(3)]).total == 7
+
+
+def test_node_pool_is_counted_by_its_role() -> None:
+    assert node_pool(3, is_master=True, maximum=None, surge=0) == control_plane(3)
+    assert node_pool(3, is_master=False, maximum=None, surge=0) == worker_pool(3, surge=0)
+    assert node_pool(3, is_master=False, maximum=9, surge=2) == worker_pool(9, surge=2)
 
 
 def test_cluster_without_pools_needs_nothing() -> None:
