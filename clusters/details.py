@@ -67,9 +67,17 @@ def condition_context(
 ) -> dict[str, Any]:
     """Conditions and packs, which change with steps and with what nodes report."""
     packs = packs_of(cluster, list(cluster.layers.select_related("add_on__version__profile")), machines)
-    roles = dict(cluster.machines.values_list("name", "pool__role"))
+    roles = _roles(cluster, progress, machines)
     conditions = conditions_of(cluster, progress, roles=roles, packs=packs)
     return {"cluster": cluster, "conditions": conditions, "packs": packs}
+
+
+def _roles(cluster: Cluster, progress: Progress | None, machines: Sequence[Machine]) -> dict[str, str]:
+    """By the names of machines, also of those that are gone and have steps."""
+    present = {machine.name: machine.pool.role for machine in machines}
+    if progress is None or all(group.name in present or not group.name for group in progress.groups):
+        return present
+    return dict(cluster.machines.values_list("name", "pool__role"))
 
 
 def summary_context(cluster: Cluster, rights: Rights) -> dict[str, Any]:
