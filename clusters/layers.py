@@ -44,7 +44,7 @@ class ShownProfile:
 
 
 def profiles_of(cluster: Cluster) -> list[ShownProfile]:
-    """The cluster's own, then its add-on profiles in their order. Two queries; one that leaves gets no news."""
+    """The cluster's own, then its add-ons in their order. Two queries, no news for one that leaves."""
     add_ons = cluster.add_ons.select_related("version__profile")
     own = [cluster.profile_version] if cluster.profile_version else []
     versions = [*own, *(add_on.version for add_on in add_ons)]
