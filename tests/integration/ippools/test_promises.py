@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from threading import Barrier
+from threading import Barrier, BrokenBarrierError
+from typing import Any
 
 import pytest
 from django.db import connection, transaction
@@ -188,12 +189,20 @@ def pool_for_one(transactional_db: None) -> Iterator[IPPool]:
     yield make_small_pool(5)
 
 
-def test_two_at_once_are_not_both_let_into_the_room_of_one(pool_for_one: IPPool) -> None:
-    both_are_there = Barrier(2)
+def test_two_at_once_are_not_both_let_into_the_room_of_one(
+    pool_for_one: IPPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both_have_looked = Barrier(2)
+
+    def look(*args: Any, **kwargs: Any) -> None:
+        check_has_room(*args, **kwargs)
+        with suppress(BrokenBarrierError):  # the other one cannot look before this one is through
+            both_have_looked.wait(2)
+
+    monkeypatch.setattr("ippools.actions.room.check_has_room", look)
 
     def enter(name: str) -> str:
         try:
-            both_are_there.wait(20)
             with transaction.atomic():
                 reserve({pool_for_one: Reservation(3)})
                 make_workers(pool_for_one, make_body(pool_for_one, name), size=2)
