@@ -41,7 +41,7 @@ def ensure_gateway_running(context: StepContext) -> Outcome:
     gateway = cluster.gateway
 
     def write() -> None:
-        fresh = PrivateCloudGateway.objects.select_for_update().get(pk=gateway.pk)
+        fresh = PrivateCloudGateway.objects.select_for_update(no_key=True).get(pk=gateway.pk)
         if fresh.state == GatewayState.PROVISIONING and not _is_leaving(cluster):
             move_gateway(fresh, GatewayState.RUNNING, running_at=timezone.now())
             announce_subject(fresh.subject)
@@ -71,7 +71,7 @@ def ensure_gateway_reset(context: StepContext) -> Outcome:
     gateway = cluster.gateway
 
     def write() -> None:
-        fresh = PrivateCloudGateway.objects.select_for_update().get(pk=gateway.pk)
+        fresh = PrivateCloudGateway.objects.select_for_update(no_key=True).get(pk=gateway.pk)
         if fresh.state in (GatewayState.PROVISIONING, GatewayState.ERROR):
             reopen_gateway(fresh, cluster)
             announce_subject(fresh.subject)
@@ -105,7 +105,7 @@ def ensure_gateway_has_release(context: StepContext) -> Outcome:
     gateway = cluster.gateway
 
     def write() -> None:
-        fresh = PrivateCloudGateway.objects.select_for_update(of=("self",)).get(pk=gateway.pk)
+        fresh = PrivateCloudGateway.objects.select_for_update(of=("self",), no_key=True).get(pk=gateway.pk)
         if fresh.upgrading_to_id == release.pk:
             fresh.release, fresh.upgrading_to = release, None
             fresh.save(update_fields=["release", "upgrading_to"])
@@ -129,7 +129,7 @@ def ensure_gateway_deleted(context: StepContext) -> Outcome:
     by = Operation.objects.select_related("requested_by").get(pk=context.operation_id).requested_by
 
     def write() -> None:
-        fresh = PrivateCloudGateway.objects.select_for_update(of=("self",)).get(pk=gateway.pk)
+        fresh = PrivateCloudGateway.objects.select_for_update(of=("self",), no_key=True).get(pk=gateway.pk)
         if fresh.state == GatewayState.DELETING:
             finish_deletion(fresh, by=by)
 

@@ -29,7 +29,7 @@ def _deploy(request: ClusterRequest, by: User) -> Cluster:
     check(by, Permission.DEPLOY_CLUSTERS, project=project)
     check_request(request)
     # Nobody deletes the gateway meanwhile.
-    check_serving(PrivateCloudGateway.objects.select_for_update().get(pk=request.gateway.pk))
+    check_serving(PrivateCloudGateway.objects.select_for_update(no_key=True).get(pk=request.gateway.pk))
     cluster, _operation = provision_cluster(request=request, by=by)
     audit.record(
         by=by,

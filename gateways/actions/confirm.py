@@ -145,7 +145,7 @@ def _check_placement(choices: Choices, placement: dict[str, Any]) -> None:
 
 @transaction.atomic
 def _confirm(gateway: PrivateCloudGateway, configuration: Configuration, by: User) -> Cluster:
-    gateway = PrivateCloudGateway.objects.select_for_update().get(pk=gateway.pk)
+    gateway = PrivateCloudGateway.objects.select_for_update(no_key=True).get(pk=gateway.pk)
     _check_open(gateway)
     _check_unchanged(configuration)
     gateway.vcenter_server = credentials_of(configuration.draft).server

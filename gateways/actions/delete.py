@@ -132,7 +132,7 @@ def _revoke_codes(gateway: PrivateCloudGateway) -> None:
 
 def _locked(gateway: PrivateCloudGateway) -> PrivateCloudGateway:
     rows = PrivateCloudGateway.objects.select_related("tenant")
-    return rows.select_for_update(of=("self",)).get(pk=gateway.pk)
+    return rows.select_for_update(of=("self",), no_key=True).get(pk=gateway.pk)
 
 
 def _body(gateway: PrivateCloudGateway) -> Cluster | None:

@@ -67,7 +67,7 @@ def create_gateway(*, tenant: Tenant, by: User) -> tuple[PrivateCloudGateway, st
 @transaction.atomic
 def regenerate_pairing_code(*, gateway: PrivateCloudGateway, by: User) -> str:
     """Revoke the open code and return a new one. Raise Conflict when the gateway takes no installer."""
-    gateway = PrivateCloudGateway.objects.select_for_update().get(pk=gateway.pk)
+    gateway = PrivateCloudGateway.objects.select_for_update(no_key=True).get(pk=gateway.pk)
     check_pairable(gateway)
     gateway.pairing_codes.filter(used_at=None, revoked_at=None).update(revoked_at=timezone.now())
     code = _issue_code(gateway)
@@ -84,7 +84,7 @@ def register_installer(registration: Registration) -> tuple[PrivateCloudGateway,
     """
     code = _find_code(registration.pairing_code)
     # The gateway's lock first, as for a new code: it guards the codes too.
-    gateway = PrivateCloudGateway.objects.select_for_update().get(pk=code.gateway_id)
+    gateway = PrivateCloudGateway.objects.select_for_update(no_key=True).get(pk=code.gateway_id)
     code.refresh_from_db()
     again = _is_same_installer(gateway, code, registration)
     if not again:

@@ -29,7 +29,7 @@ def rename_gateway(*, gateway: PrivateCloudGateway, name: str, by: User) -> None
     name = name.strip()
     gateway = (
         PrivateCloudGateway.objects.select_related("tenant")
-        .select_for_update(of=("self",))
+        .select_for_update(of=("self",), no_key=True)
         .get(pk=gateway.pk)
     )
     check_renamable(gateway)

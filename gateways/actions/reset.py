@@ -44,7 +44,7 @@ def check_reset(gateway: PrivateCloudGateway, body: Cluster | None) -> None:
 @transaction.atomic
 def reset_gateway(*, gateway: PrivateCloudGateway, by: User) -> Cluster | None:
     """Return the cluster that goes, None when there was none. Raise Conflict."""
-    gateway = PrivateCloudGateway.objects.select_for_update(of=("self",)).get(pk=gateway.pk)
+    gateway = PrivateCloudGateway.objects.select_for_update(of=("self",), no_key=True).get(pk=gateway.pk)
     body = Cluster.objects.gateway_bodies().filter(gateway=gateway).first()
     check_reset(gateway, body)
     _check_unused(gateway)

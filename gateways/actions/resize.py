@@ -59,7 +59,7 @@ def resize_gateway(*, gateway: PrivateCloudGateway, by: User, size: int = LARGE)
 
 @transaction.atomic
 def _resize(gateway: PrivateCloudGateway, size: int, by: User) -> Operation:
-    rows = PrivateCloudGateway.objects.select_related("tenant").select_for_update(of=("self",))
+    rows = PrivateCloudGateway.objects.select_related("tenant").select_for_update(of=("self",), no_key=True)
     gateway = rows.get(pk=gateway.pk)
     body = check_resize(gateway, size)
     pool = _masters(body)

@@ -142,7 +142,7 @@ def _check_spare_address(body: Cluster) -> None:
 
 def _locked(gateway: PrivateCloudGateway) -> PrivateCloudGateway:
     rows = PrivateCloudGateway.objects.select_related("tenant", "release", "upgrading_to")
-    return rows.select_for_update(of=("self",)).get(pk=gateway.pk)
+    return rows.select_for_update(of=("self",), no_key=True).get(pk=gateway.pk)
 
 
 def _body(gateway: PrivateCloudGateway) -> Cluster | None:

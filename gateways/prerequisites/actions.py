@@ -50,7 +50,7 @@ def start_check(
     """
     subject = account or gateway
     assert subject is not None
-    lock = type(subject)._base_manager.select_for_update(of=("self",)).filter(pk=subject.pk)
+    lock = type(subject)._base_manager.select_for_update(of=("self",), no_key=True).filter(pk=subject.pk)
     if not lock.exists():
         raise Conflict("It was deleted meanwhile.")
     same = {

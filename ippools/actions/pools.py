@@ -28,7 +28,7 @@ class PoolInUse(Conflict):
 @transaction.atomic
 def create_pool(*, gateway: PrivateCloudGateway, values: PoolValues, by: User) -> IPPool:
     """Raise InvalidPool."""
-    PrivateCloudGateway.objects.select_for_update().get(pk=gateway.pk)
+    PrivateCloudGateway.objects.select_for_update(no_key=True).get(pk=gateway.pk)
     check_pool(values, gateway=gateway)
     pool = IPPool(tenant_id=gateway.tenant_id, gateway=gateway, created_by=by)
     _put(pool, values)
@@ -43,7 +43,7 @@ def edit_pool(*, pool: IPPool, values: PoolValues, by: User) -> IPPool:
 
     What is promised may fall out: nobody has it yet. The pool's usage says then how many are missing.
     """
-    gateway = PrivateCloudGateway.objects.select_for_update().get(pk=pool.gateway_id)
+    gateway = PrivateCloudGateway.objects.select_for_update(no_key=True).get(pk=pool.gateway_id)
     locked = IPPool.objects.select_for_update().get(pk=pool.pk)
     addresses = check_pool(values, gateway=gateway, pool=locked)
     changes = _changes(locked, values)
@@ -63,7 +63,7 @@ def edit_pool(*, pool: IPPool, values: PoolValues, by: User) -> IPPool:
 def exclude_addresses(*, pool: IPPool, addresses: Sequence[str], by: User) -> IPPool:
     """Never hand these out: somebody else uses them. Raise InvalidPool where one of ours does."""
     # The gateway's row first, as everybody who locks both.
-    PrivateCloudGateway.objects.select_for_update().get(pk=pool.gateway_id)
+    PrivateCloudGateway.objects.select_for_update(no_key=True).get(pk=pool.gateway_id)
     locked = IPPool.objects.select_for_update().get(pk=pool.pk)
     excluded = tuple(dict.fromkeys([*locked.excluded, *addresses]))
     return edit_pool(pool=locked, values=values_of(locked, excluded=excluded), by=by)

@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from django.db import connection, transaction
 from django.utils import timezone
 
 from clusters.actions.deploy import deploy_cluster
@@ -18,7 +20,8 @@ from clusters.models import AddressAllocation, Cluster, ClusterPurpose, PoolRole
 from clusters.profiles.models import ClusterProfile, LayerKind, ProfileVersion
 from gateways.models import Availability, PrivateCloudGateway
 from gateways.states import GatewayState
-from ippools.actions import PoolExhausted
+from ippools.actions import PoolExhausted, claim_addresses
+from ippools.models import IPAddressClaim, IPPool
 from palette_portal.bootstrap.nodes import Taint, TaintEffect
 from palette_portal.http import Conflict
 from palette_portal.orchestration.models import Operation
@@ -35,6 +38,8 @@ from tests.factories import (
     make_tenant,
     make_user,
 )
+from tests.integration.ippools.asking import wanted
+from tests.integration.orchestration.parallel import in_other_session
 
 pytestmark = pytest.mark.django_db
 
@@ -250,3 +255,24 @@ def test_pools_that_cannot_be_are_refused(
 
     with pytest.raises(Conflict, match=sentence):
         deploy_cluster(request=replace(request_, pools=tuple(pools)), by=editor)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_claims_do_not_wait_for_a_deployment_through_their_gateway(
+    request_: ClusterRequest, editor: User
+) -> None:
+    """They hold the row of their pool, which a deployment may want next: to wait would be a deadlock."""
+    pool = make_pool(request_.gateway, start="10.10.184.20", end="10.10.184.29")
+
+    with transaction.atomic():
+        deploy_cluster(request=request_, by=editor)
+        claims = in_other_session(lambda: claim_two_at_once(pool))
+
+    assert [claim.address for claim in claims] == ["10.10.184.20", "10.10.184.21"]
+
+
+@transaction.atomic
+def claim_two_at_once(pool: IPPool) -> list[IPAddressClaim]:
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL lock_timeout = '2s'")
+    return claim_addresses(wanted(pool, 2), cluster_id=uuid4())
