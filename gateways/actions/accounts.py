@@ -14,6 +14,7 @@ from gateways.logins import accepted, note_accepted, note_refusal
 from gateways.models import Availability, CloudAccount, PrivateCloudGateway
 from gateways.states import GatewayState
 from gateways.vcenter_checks import VCenterFacts, VCenterRefused, verify_vcenter
+from ippools.actions import check_pools_fit
 from palette_portal.http import Conflict
 from palette_portal.orchestration.actions import (
     CannotRetry,
@@ -51,6 +52,7 @@ class AccountValues:
 def create_account(*, values: AccountValues, facts: VCenterFacts, by: User) -> CloudAccount:
     """`facts` are what vCenter said to this login. Raise Conflict."""
     _check_gateway(values.gateway)
+    check_pools_fit(values.gateway, values.vcenter_server)
     account = CloudAccount(
         tenant_id=values.gateway.tenant_id,
         project=values.project,
@@ -126,6 +128,8 @@ def _check_not_moved(account: CloudAccount, values: AccountValues) -> None:
         _check_gateway(values.gateway)
     if (is_moved or values.vcenter_server != account.vcenter_server) and is_moored(account):
         raise Conflict(f"Clusters use the cloud account {account}: its gateway and vCenter stay as they are.")
+    if is_moved or values.vcenter_server != account.vcenter_server:
+        check_pools_fit(values.gateway, values.vcenter_server)
 
 
 def _check_gateway(gateway: PrivateCloudGateway) -> None:

@@ -125,7 +125,10 @@ def test_stream_sends_progress_and_result(unreachable):
 
 @pytest.mark.parametrize(
     ("query", "offer"),
-    [({"page": "whole"}, 'hx-select="#report-actions"'), ({}, "Open the report to share, export or print it")],
+    [
+        ({"page": "whole"}, 'hx-select="#report-actions"'),
+        ({}, "Open the report to share, export or print it"),
+    ],
 )
 def test_stream_offers_what_can_be_done_when_the_check_has_ended(unreachable, query, offer):
     user = amelia()

@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from clusters.models import Cluster
+from gateways.actions.system import ensure_system_gateway
 from ippools.models import IPPool, WaitingCluster
 from palette_portal.tenants.roles import Role
 from tests.factories import (
@@ -167,6 +168,20 @@ def test_create_beside_a_pool_with_the_same_addresses_is_refused(client, admin):
     answer = client.post(path("create"), typed(gateway))
 
     assert "overlap with the IP pool other" in answer.context["form"].errors["start"][0]
+
+
+def test_create_offers_the_system_gateway_last(client, admin):
+    ensure_system_gateway(admin.tenant)
+    make_gateway(name="dc-east")
+    make_gateway(name="dc-west")
+
+    form = client.get(path("create")).context["form"]
+
+    assert [str(label) for _, label in form.fields["gateway"].choices] == [
+        "dc-east",
+        "dc-west",
+        "System gateway",
+    ]
 
 
 def test_create_offers_only_gateways_of_the_tenant(client, admin):
