@@ -133,13 +133,15 @@ def test_remove_anyway_is_offered_when_the_deletion_failed(
         state=StepState.RETRYING,
         due_at=operation.created_at,
         failures=1,
+        group="dc-east-cp-7",
         message="vCenter does not answer.",
     )
 
     dialog = client.get(anyway, headers=HTMX).content.decode()
     response = client.post(anyway, {"name": "dc-east"})
 
-    assert "vCenter does not answer." in dialog and "dc-east-cp-1" in dialog
+    assert '<span class="mono">dc-east-cp-7</span>: vCenter does not answer.' in dialog
+    assert "dc-east-cp-1" in dialog
     assert response["Location"] == "/gateways/"
     cluster.gateway.refresh_from_db()
     assert cluster.gateway.state == GatewayState.DELETED
