@@ -10,7 +10,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from clusters.models import Cluster
-from gateways.logins import accepted, note_accepted, note_refusal
+from gateways.logins import accepted, note_accepted, note_refusal, tell_accepted
 from gateways.models import Availability, CloudAccount, PrivateCloudGateway
 from gateways.states import GatewayState
 from gateways.vcenter_checks import VCenterFacts, VCenterRefused, verify_vcenter
@@ -73,7 +73,7 @@ def change_account(
 ) -> CloudAccount:
     """Without `facts` the login stays as it is. Raise Conflict."""
     row = CloudAccount.objects.select_for_update(of=("self",)).get(pk=account.pk)
-    before = _known(row)
+    before, was_refused = _known(row), row.refused_at is not None
     _check_not_moved(row, values)
     columns = {**_columns(values), **(_verified(facts) if facts else {}), "gateway": values.gateway}
     for name, value in columns.items():
@@ -85,6 +85,8 @@ def change_account(
     _audit(row, "change-credentials" if is_login else "change", by, changed=[_word(name) for name in changed])
     if facts:
         _let_users_go_on(row, by, changed=is_login)
+        if was_refused:
+            tell_accepted(row)
     announce_subject(row.subject)
     return row
 

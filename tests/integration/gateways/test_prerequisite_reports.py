@@ -126,7 +126,7 @@ def test_stream_sends_progress_and_result(unreachable):
 @pytest.mark.parametrize(
     ("query", "offer"),
     [
-        ({"page": "whole"}, 'hx-select="#report-actions"'),
+        ({"page": "whole"}, 'hx-select="#report-head"'),
         ({}, "Open the report to share, export or print it"),
     ],
 )
