@@ -62,6 +62,15 @@ def test_list_shows_pools_by_gateway_with_their_usage(client, admin):
     assert "3 used, 0 resting, 1 reserved, 17 free of 21" in page
 
 
+def test_list_shows_pools_of_the_system_gateway_last(client, admin):
+    make_pool(ensure_system_gateway(admin.tenant), name="portal-pool")
+    make_pool(make_gateway(name="dc-west"), name="west-pool")
+
+    page = client.get(path("list")).content.decode()
+
+    assert page.index("west-pool") < page.index("portal-pool")
+
+
 def test_list_asks_once_for_all_pools(client, admin, django_assert_max_num_queries):
     gateway = make_gateway()
     for number in range(8):
