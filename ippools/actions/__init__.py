@@ -24,7 +24,14 @@ from ippools.actions.room import (
     needed_addresses,
     reserve,
 )
-from ippools.actions.validation import InvalidPool, PoolValues, check_pool, check_pools_fit, find_pool_of
+from ippools.actions.validation import (
+    InvalidPool,
+    PoolsOverlap,
+    PoolValues,
+    check_pool,
+    check_pools_fit,
+    find_pool_of,
+)
 
 __all__ = [
     "InvalidPool",
@@ -33,6 +40,7 @@ __all__ = [
     "PoolReserved",
     "PoolUnavailable",
     "PoolValues",
+    "PoolsOverlap",
     "WantedAddress",
     "check_can_serve",
     "check_has_room",

@@ -23,6 +23,10 @@ class InvalidPool(Exception):
         self.message = message
 
 
+class PoolsOverlap(Conflict):
+    """Pools of two gateways on one vCenter have an address in common."""
+
+
 @dataclass(frozen=True)
 class PoolValues:
     """What a person types to make a pool: start and end for a Range, subnet for a Subnet."""
@@ -62,12 +66,12 @@ def check_pool(
 
 
 def check_pools_fit(gateway: PrivateCloudGateway, vcenter_server: str) -> None:
-    """Raise Conflict if the gateway's pools would meet others with the same addresses on this vCenter."""
+    """Raise PoolsOverlap if the gateway's pools would meet others with their addresses on this vCenter."""
     pools = IPPool.objects.filter(gateway=gateway)
     others = IPPool.objects.filter(gateway__in=_gateways_on({vcenter_server}, gateway.tenant_id))
     for pool, other in itertools.product(pools, others.exclude(gateway=gateway).select_related("gateway")):
         if pool.addresses.overlaps(other.addresses):
-            raise Conflict(
+            raise PoolsOverlap(
                 f"The IP pool {_described(pool)} of {gateway} overlaps with {_described(other)} of"
                 f" {other.gateway}, which is on {vcenter_server} too. Change one of them first."
             )
