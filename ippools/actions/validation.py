@@ -2,7 +2,6 @@
 
 import ipaddress
 import itertools
-from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -68,7 +67,8 @@ def check_pool(
 def check_pools_fit(gateway: PrivateCloudGateway, vcenter_server: str) -> None:
     """Raise PoolsOverlap if the gateway's pools would meet others with their addresses on this vCenter."""
     pools = IPPool.objects.filter(gateway=gateway)
-    others = IPPool.objects.filter(gateway__in=_gateways_on({vcenter_server}, gateway.tenant_id))
+    on_it = _gateways_on(Q(vcenter_server=vcenter_server), gateway.tenant_id)
+    others = IPPool.objects.filter(gateway__in=on_it)
     for pool, other in itertools.product(pools, others.exclude(gateway=gateway).select_related("gateway")):
         if pool.addresses.overlaps(other.addresses):
             raise PoolsOverlap(
@@ -149,14 +149,17 @@ def _may_share_a_network(gateway: PrivateCloudGateway) -> Q:
     A gateway works on the vCenter that it was configured for and on those of its cloud accounts; the system
     gateway has only these.
     """
-    servers = {gateway.vcenter_server, *gateway.cloud_accounts.values_list("vcenter_server", flat=True)}
-    return Q(gateway=gateway) | Q(gateway__in=_gateways_on(servers - {""}, gateway.tenant_id))
+    on_them = Q(vcenter_server__in=gateway.cloud_accounts.values("vcenter_server"))
+    if gateway.vcenter_server:
+        on_them |= Q(vcenter_server=gateway.vcenter_server)
+    return Q(gateway=gateway) | Q(gateway__in=_gateways_on(on_them, gateway.tenant_id))
 
 
-def _gateways_on(servers: Collection[str], tenant_id: UUID) -> GatewayQuerySet:
-    accounts = CloudAccount.objects.filter(tenant_id=tenant_id, vcenter_server__in=servers)
+def _gateways_on(vcenter: Q, tenant_id: UUID) -> GatewayQuerySet:
+    """`vcenter` is a condition on the column that gateways and cloud accounts both have."""
+    accounts = CloudAccount.objects.filter(vcenter, tenant_id=tenant_id)
     gateways = PrivateCloudGateway.objects.present().filter(tenant_id=tenant_id)
-    return gateways.filter(Q(vcenter_server__in=servers) | Q(pk__in=accounts.values("gateway")))
+    return gateways.filter(vcenter | Q(pk__in=accounts.values("gateway")))
 
 
 def _check_beside(values: PoolValues, addresses: AddressRange, others: IPPoolQuerySet) -> None:
