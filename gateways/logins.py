@@ -67,15 +67,19 @@ def note_accepted(account: CloudAccount) -> None:
     row = _locked(account)
     if row is None:
         return
-    was_refused = row.refused_at is not None
     CloudAccount.objects.filter(pk=row.pk).update(**accepted())
-    if was_refused:
-        record_event(
-            subject=row.subject,
-            severity=Severity.INFO,
-            reason="LoginAccepted",
-            message=f"{row.vcenter_server} accepts the login of cloud account {row} again.",
-        )
+    if row.refused_at is not None:
+        tell_accepted(row)
+
+
+def tell_accepted(account: CloudAccount) -> None:
+    """Once, when a login that was refused works again: by itself, by a test, or because it was corrected."""
+    record_event(
+        subject=account.subject,
+        severity=Severity.INFO,
+        reason="LoginAccepted",
+        message=f"{account.vcenter_server} accepts the login of cloud account {account} again.",
+    )
 
 
 def accepted() -> dict[str, object]:

@@ -14,7 +14,7 @@ from palette_portal.tenants.models import User
 
 
 class ReportChannel:
-    """/streams/prerequisites/<uuid>/"""
+    """/streams/prerequisites/<uuid>/; ?page=whole for the report's own page."""
 
     def open(
         self, user: User, path_arguments: Mapping[str, str], query: Mapping[str, str]
@@ -23,11 +23,11 @@ class ReportChannel:
         report = PrerequisiteReport.objects.visible_to(user).filter(pk=report_id).first()
         if report is None:
             return None
-        page = _Page(report_id)
+        page = _Page(report_id, is_whole=query.get("page") == "whole")
         return Subscription(
             tenant_id=report.tenant_id,
             subjects=frozenset({(report.subject.kind, report_id)}),
-            key=("prerequisites", report_id),
+            key=("prerequisites", page),
             snapshot=page.snapshot,
             log_after=lambda number: [],
             changed=page.changed,
@@ -37,13 +37,14 @@ class ReportChannel:
 @dataclass(frozen=True)
 class _Page:
     report_id: UUID
+    is_whole: bool
 
     def snapshot(self) -> list[Message]:
         reports = PrerequisiteReport.objects.select_related("cloud_account", "gateway")
         report = reports.filter(pk=self.report_id).first()
         if report is None:
             return []
-        context = {**report_context(report), "oob": True}
+        context = {**report_context(report), "is_whole_page": self.is_whole, "oob": True}
         html = render_to_string("gateways/_prerequisite_report.html", context)
         return [Message(event="patch", html=html, id=None)]
 

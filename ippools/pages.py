@@ -15,10 +15,13 @@ from ippools.usage import Usage, usage_of, with_counts
 from palette_portal.tenants.models import User
 from palette_portal.tenants.permissions import Permission, can
 
+# The system gateway's are the last, as on the page of gateways.
+BY_GATEWAY = ("gateway__is_system", "gateway__name", "gateway_id", "name")
+
 
 def list_context(user: User) -> dict[str, Any]:
     pools = with_counts(IPPool.objects.visible_to(user)).select_related("gateway")
-    ordered = list(pools.order_by("gateway__name", "gateway_id", "name"))
+    ordered = list(pools.order_by(*BY_GATEWAY))
     usages = usages_with_promises(ordered)
     rows = [(pool, usages[pool.pk]) for pool in ordered]
     by_gateway = groupby(rows, key=lambda row: row[0].gateway)

@@ -20,7 +20,7 @@ class AddressRange:
 
     def __contains__(self, address: object) -> bool:
         parsed = ipaddress.ip_address(str(address))
-        return self._covers(parsed) and parsed not in self.reserved
+        return self.covers(parsed) and parsed not in self.reserved
 
     def __len__(self) -> int:
         """As `size`, as far as Python lets a length go."""
@@ -38,7 +38,7 @@ class AddressRange:
 
     @cached_property
     def reserved_inside(self) -> list[IPAddress]:
-        return sorted((address for address in self.reserved if self._covers(address)), key=int)
+        return sorted((address for address in self.reserved if self.covers(address)), key=int)
 
     def slice(self, begin: int, end: int) -> list[IPAddress]:
         """Addresses by their place from the first, the reserved ones included."""
@@ -59,7 +59,8 @@ class AddressRange:
     def lowest_free(self, taken: Container[str]) -> IPAddress | None:
         return next((address for address in self if str(address) not in taken), None)
 
-    def _covers(self, address: IPAddress) -> bool:
+    def covers(self, address: IPAddress) -> bool:
+        """Whether it lies from first to last, the reserved ones included."""
         return address.version == self.first.version and int(self.first) <= int(address) <= int(self.last)
 
 

@@ -10,10 +10,11 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from clusters.models import Cluster
-from gateways.logins import accepted, note_accepted, note_refusal
+from gateways.logins import accepted, note_accepted, note_refusal, tell_accepted
 from gateways.models import Availability, CloudAccount, PrivateCloudGateway
 from gateways.states import GatewayState
 from gateways.vcenter_checks import VCenterFacts, VCenterRefused, verify_vcenter
+from ippools.actions import check_pools_fit
 from palette_portal.http import Conflict
 from palette_portal.orchestration.actions import (
     CannotRetry,
@@ -51,6 +52,7 @@ class AccountValues:
 def create_account(*, values: AccountValues, facts: VCenterFacts, by: User) -> CloudAccount:
     """`facts` are what vCenter said to this login. Raise Conflict."""
     _check_gateway(values.gateway)
+    check_pools_fit(values.gateway, values.vcenter_server)
     account = CloudAccount(
         tenant_id=values.gateway.tenant_id,
         project=values.project,
@@ -71,7 +73,7 @@ def change_account(
 ) -> CloudAccount:
     """Without `facts` the login stays as it is. Raise Conflict."""
     row = CloudAccount.objects.select_for_update(of=("self",)).get(pk=account.pk)
-    before = _known(row)
+    before, was_refused = _known(row), row.refused_at is not None
     _check_not_moved(row, values)
     columns = {**_columns(values), **(_verified(facts) if facts else {}), "gateway": values.gateway}
     for name, value in columns.items():
@@ -83,6 +85,8 @@ def change_account(
     _audit(row, "change-credentials" if is_login else "change", by, changed=[_word(name) for name in changed])
     if facts:
         _let_users_go_on(row, by, changed=is_login)
+        if was_refused:
+            tell_accepted(row)
     announce_subject(row.subject)
     return row
 
@@ -126,6 +130,8 @@ def _check_not_moved(account: CloudAccount, values: AccountValues) -> None:
         _check_gateway(values.gateway)
     if (is_moved or values.vcenter_server != account.vcenter_server) and is_moored(account):
         raise Conflict(f"Clusters use the cloud account {account}: its gateway and vCenter stay as they are.")
+    if is_moved or values.vcenter_server != account.vcenter_server:
+        check_pools_fit(values.gateway, values.vcenter_server)
 
 
 def _check_gateway(gateway: PrivateCloudGateway) -> None:

@@ -31,7 +31,7 @@ from gateways.prerequisites.configuring import report_of
 from gateways.prerequisites.report import Report
 from gateways.states import GatewayState, check_configurable, move_gateway
 from gateways.vcenter_checks import VCenterRefused, verify_vcenter
-from ippools.actions import InvalidPool, PoolUnavailable, create_pool
+from ippools.actions import InvalidPool, PoolsOverlap, PoolUnavailable, check_pools_fit, create_pool
 from ippools.models import IPPool
 from palette_portal.http import Conflict
 from palette_portal.orchestration.actions import announce_subject
@@ -207,11 +207,14 @@ def _provision(
     gateway: PrivateCloudGateway, account: CloudAccount, configuration: Configuration, by: User
 ) -> tuple[Cluster, Any]:
     try:
+        check_pools_fit(gateway, gateway.vcenter_server)
         pool = _pool(gateway, configuration.addresses, by)
         request = _request(gateway, account, configuration, pool)
         return provision_cluster(request=request, extra_steps=EXTRA_STEPS, by=by)
     except (InvalidPool, NetworksOverlap, PoolUnavailable) as error:
         raise ConfigurationRefused(ADDRESSES, str(error)) from error
+    except PoolsOverlap as error:
+        raise ConfigurationRefused(ADDRESSES, error.reason) from error
     except IPPool.DoesNotExist as error:
         raise ConfigurationRefused(
             ADDRESSES, "The IP pool does not exist any more. Select another one."

@@ -57,7 +57,12 @@ def gateway_delete(request: HttpRequest, gateway_id: UUID) -> HttpResponse:
     gateway = get_gateway_for_change(request, gateway_id)
     body = Cluster.objects.gateway_bodies().filter(gateway=gateway).first()
     dialog = Dialog(f"Delete {gateway}?", "Delete gateway", "gateways/_delete_body.html")
-    asked = {"machines": machines_of(body), "pools": gateway.ip_pools.all(), **_name_to_type(gateway)}
+    asked = {
+        "machines": machines_of(body),
+        "pools": gateway.ip_pools.all(),
+        "default_account": gateway.cloud_accounts.filter(is_default=True).first(),
+        **_name_to_type(gateway),
+    }
     try:
         check_delete(gateway)
         if request.method != "POST":

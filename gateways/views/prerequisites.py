@@ -49,6 +49,7 @@ def report_page(request: HttpRequest, report_id: UUID) -> HttpResponse:
     context = {
         **report_context(report),
         "is_whole_page": True,
+        "stream_url": f"/streams/prerequisites/{report.pk}/?page=whole",
         "others": others.exclude(pk=report.pk).select_related("cloud_account", "gateway"),
         "denied": _reason_against_change(request, report),
         "link": request.build_absolute_uri(_shared_url(report)) if report.is_shared else "",

@@ -24,7 +24,14 @@ from ippools.actions.room import (
     needed_addresses,
     reserve,
 )
-from ippools.actions.validation import InvalidPool, PoolValues, check_pool, find_pool_of
+from ippools.actions.validation import (
+    InvalidPool,
+    PoolsOverlap,
+    PoolValues,
+    check_pool,
+    check_pools_fit,
+    find_pool_of,
+)
 
 __all__ = [
     "InvalidPool",
@@ -33,10 +40,12 @@ __all__ = [
     "PoolReserved",
     "PoolUnavailable",
     "PoolValues",
+    "PoolsOverlap",
     "WantedAddress",
     "check_can_serve",
     "check_has_room",
     "check_pool",
+    "check_pools_fit",
     "check_promise",
     "claim_address",
     "claim_addresses",

@@ -1,5 +1,6 @@
 """Making, changing and removing pools."""
 
+import ipaddress
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
@@ -65,7 +66,9 @@ def exclude_addresses(*, pool: IPPool, addresses: Sequence[str], by: User) -> IP
     # The gateway's row first, as everybody who locks both.
     PrivateCloudGateway.objects.select_for_update(no_key=True).get(pk=pool.gateway_id)
     locked = IPPool.objects.select_for_update().get(pk=pool.pk)
-    excluded = tuple(dict.fromkeys([*locked.excluded, *addresses]))
+    # A pool that was made smaller long ago may name some that it does not have any more.
+    kept = [one for one in locked.excluded if locked.addresses.covers(ipaddress.ip_address(one))]
+    excluded = tuple(dict.fromkeys([*kept, *addresses]))
     return edit_pool(pool=locked, values=values_of(locked, excluded=excluded), by=by)
 
 

@@ -1,13 +1,16 @@
 """The one set of rules that says which values make a pool: for the pages, the wizards and the actions."""
 
 import ipaddress
+import itertools
 from dataclasses import dataclass
+from uuid import UUID
 
 from django.db.models import Q
 
-from gateways.models import PrivateCloudGateway
+from gateways.models import CloudAccount, GatewayQuerySet, PrivateCloudGateway
 from ippools.models import IPPool, IPPoolQuerySet, NetworkType
 from ippools.ranges import AddressRange, pool_range
+from palette_portal.http import Conflict
 
 
 class InvalidPool(Exception):
@@ -17,6 +20,10 @@ class InvalidPool(Exception):
         super().__init__(message)
         self.field = field
         self.message = message
+
+
+class PoolsOverlap(Conflict):
+    """Pools of two gateways on one vCenter have an address in common."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,19 @@ def check_pool(
     if pool:
         _check_held(values, addresses, pool)
     return addresses
+
+
+def check_pools_fit(gateway: PrivateCloudGateway, vcenter_server: str) -> None:
+    """Raise PoolsOverlap if the gateway's pools would meet others with their addresses on this vCenter."""
+    pools = IPPool.objects.filter(gateway=gateway)
+    on_it = _gateways_on(Q(vcenter_server=vcenter_server), gateway.tenant_id)
+    others = IPPool.objects.filter(gateway__in=on_it)
+    for pool, other in itertools.product(pools, others.exclude(gateway=gateway).select_related("gateway")):
+        if pool.addresses.overlaps(other.addresses):
+            raise PoolsOverlap(
+                f"The IP pool {_described(pool)} of {gateway} overlaps with {_described(other)} of"
+                f" {other.gateway}, which is on {vcenter_server} too. Change one of them first."
+            )
 
 
 def find_pool_of(address: str, *, gateway: PrivateCloudGateway) -> IPPool | None:
@@ -111,6 +131,9 @@ def _check_network(values: PoolValues, addresses: AddressRange) -> None:
         raise InvalidPool("gateway_address", f"Gateway {values.gateway_address} is outside of {network}.")
     if addresses.size < 1:
         raise InvalidPool("end", "No address is left beside the gateway and the excluded ones.")
+    for address in values.excluded:
+        if not addresses.covers(ipaddress.ip_address(address)):
+            raise InvalidPool("excluded", f"{address} is not from {addresses.first} to {addresses.last}.")
 
 
 def _check_name(name: str, others: IPPoolQuerySet) -> None:
@@ -121,18 +144,33 @@ def _check_name(name: str, others: IPPoolQuerySet) -> None:
 
 
 def _may_share_a_network(gateway: PrivateCloudGateway) -> Q:
-    """Pools that may hand out addresses of the same networks: the gateway's own, and its vCenter's."""
-    gateways = PrivateCloudGateway.objects.present().filter(tenant_id=gateway.tenant_id)
-    same_vcenter = gateways.exclude(vcenter_server="").filter(vcenter_server=gateway.vcenter_server)
-    return Q(gateway=gateway) | Q(gateway__in=same_vcenter)
+    """Pools that may hand out addresses of the same networks: the gateway's own, and its vCenters'.
+
+    A gateway works on the vCenter that it was configured for and on those of its cloud accounts; the system
+    gateway has only these.
+    """
+    on_them = Q(vcenter_server__in=gateway.cloud_accounts.values("vcenter_server"))
+    if gateway.vcenter_server:
+        on_them |= Q(vcenter_server=gateway.vcenter_server)
+    return Q(gateway=gateway) | Q(gateway__in=_gateways_on(on_them, gateway.tenant_id))
+
+
+def _gateways_on(vcenter: Q, tenant_id: UUID) -> GatewayQuerySet:
+    """`vcenter` is a condition on the column that gateways and cloud accounts both have."""
+    accounts = CloudAccount.objects.filter(vcenter, tenant_id=tenant_id)
+    gateways = PrivateCloudGateway.objects.present().filter(tenant_id=tenant_id)
+    return gateways.filter(vcenter | Q(pk__in=accounts.values("gateway")))
 
 
 def _check_beside(values: PoolValues, addresses: AddressRange, others: IPPoolQuerySet) -> None:
     for other in others:
         if addresses.overlaps(other.addresses):
             field = "subnet" if values.subnet else "start"
-            whole = f"{other.addresses.first} to {other.addresses.last}"
-            raise InvalidPool(field, f"These addresses overlap with the IP pool {other.name} ({whole}).")
+            raise InvalidPool(field, f"These addresses overlap with the IP pool {_described(other)}.")
+
+
+def _described(pool: IPPool) -> str:
+    return f"{pool.name} ({pool.addresses.first} to {pool.addresses.last})"
 
 
 def _check_held(values: PoolValues, addresses: AddressRange, pool: IPPool) -> None:

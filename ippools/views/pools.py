@@ -38,7 +38,9 @@ def pool_list(request: HttpRequest) -> HttpResponse:
 def pool_create(request: HttpRequest) -> HttpResponse:
     user = signed_in(request)
     check(user, Permission.MANAGE_IP_POOLS)
-    gateways = PrivateCloudGateway.objects.visible_to(user).present().exclude(name="").order_by("name")
+    gateways = (
+        PrivateCloudGateway.objects.visible_to(user).present().exclude(name="").order_by("is_system", "name")
+    )
     initial = {"gateway": request.GET.get("gateway", "")}
     form = IPPoolForm(request.POST or None, gateways=gateways, initial=initial)
     if form.is_valid():

@@ -199,4 +199,6 @@ def _from_http(problem: Exception, server: str) -> VSphereError:
 
 
 def _cause(problem: OSError) -> str:
+    if isinstance(problem, ssl.SSLError):
+        return "TLS ended in the middle"
     return problem.strerror or type(problem).__name__

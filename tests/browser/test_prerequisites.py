@@ -62,7 +62,9 @@ def test_check_is_watched_exported_and_shared(
     working.result()
     expect(page.locator(".runbar-now")).to_contain_text("2 failed")
 
-    page.get_by_role("link", name="Open the report to share, export or print it").click()
+    expect(page.get_by_role("link", name="Open the report")).to_have_count(0)
+    expect(page.get_by_role("button", name="Check again")).to_be_visible()
+    expect(page.get_by_text(f"as {account.username}")).to_be_visible()
     page.get_by_text("All 2 missing privileges").first.click()
     expect(page.get_by_text("StorageProfile.View").last).to_be_visible()
     show_themes(page, "prerequisites-report", check_accessible)

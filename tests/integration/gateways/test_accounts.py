@@ -7,13 +7,15 @@ from django.utils import timezone
 
 from clusters.models import Cluster
 from clusters.states import ClusterState
+from gateways.logins import note_refusal
 from gateways.models import CloudAccount, LoginState
 from gateways.states import GatewayState
 from palette_portal.orchestration.actions import CannotRetry, start_operation
 from palette_portal.orchestration.models import Event, OperationKind, StepState
 from palette_portal.orchestration.steps import StepSpec
 from palette_portal.tenants.models import AuditRow
-from tests.factories import make_cluster, make_gateway, make_project
+from palette_portal.vsphere.errors import LoginRefused
+from tests.factories import make_cluster, make_gateway, make_pool, make_project
 from tests.integration.gateways.account_pages import path, same, typed
 
 pytestmark = pytest.mark.django_db
@@ -39,6 +41,21 @@ def test_created_account_is_verified_and_audited(client, admin, gateway, lab):
     assert (account.state, account.vcenter_version[:2]) == (LoginState.VERIFIED, "8.")
     assert (account.project, account.description, account.created_by) == (None, "For the east", admin)
     assert AuditRow.objects.get(object_kind="cloud-account").action == "create"
+
+
+def test_account_that_would_bring_two_pools_with_the_same_addresses_together_is_refused(
+    client, admin, gateway, lab
+):
+    make_pool(gateway, name="nodes")
+    other = make_gateway(name="dc-west", vcenter_server=lab.server)
+    make_pool(other, name="machines", start="10.10.183.40", end="10.10.183.50")
+
+    response = client.post(path("create"), typed(gateway, lab))
+
+    assert response.status_code == 422
+    (error,) = response.context["form"].non_field_errors()
+    assert f"of {gateway} overlaps with machines (10.10.183.40 to 10.10.183.50) of dc-west" in error
+    assert not CloudAccount.objects.exists()
 
 
 def test_unknown_certificate_is_shown_before_anything_is_sent(client, admin, gateway, lab):
@@ -175,6 +192,20 @@ def test_new_password_is_kept_and_failed_steps_go_on(client, account, admin, lab
     row = AuditRow.objects.get(object_kind="cloud-account")
     assert (row.action, row.detail["changed"]) == ("change-credentials", ["password"])
     assert Event.objects.filter(reason="CredentialsChanged").count() == 1
+
+
+@pytest.mark.parametrize(("refused", "told"), [(True, 1), (False, 0)])
+def test_corrected_login_is_told_once_where_its_refusal_was_told(client, account, lab, refused, told):
+    if refused:
+        note_refusal(account, LoginRefused("No."))
+    CloudAccount.objects.update(password="forgotten")
+    account.refresh_from_db()
+
+    client.post(path("edit", account), same(account, password=lab.password))
+
+    account.refresh_from_db()
+    assert account.state == LoginState.VERIFIED
+    assert Event.objects.filter(reason="LoginAccepted", subject_id=account.pk).count() == told
 
 
 def test_step_that_a_worker_took_meanwhile_does_not_undo_the_change(client, account, admin, lab, monkeypatch):

@@ -17,10 +17,12 @@ from tests.engine import run_to_end
 from tests.factories import (
     amelia,
     carla,
+    make_cloud_account,
     make_cluster,
     make_gateway,
     make_machine,
     make_machine_pool,
+    make_pool,
     make_project,
     make_user,
 )
@@ -54,6 +56,19 @@ def test_dialog_says_what_goes_and_which_machine_stays(client: Client, admin: Us
     assert "dc-east-cp-1" in page
     assert "The installer VM" in page and "10.10.0.9" in page
     assert 'data-must-equal="dc-east"' in page
+
+
+def test_dialog_names_only_what_there_is(client: Client, admin: User, cluster: Cluster) -> None:
+    make_pool(cluster.gateway, name="rack-7")
+    make_cloud_account(cluster.gateway, name="east", is_default=True)
+    new = make_gateway(registered=False)
+
+    page = client.get(url(cluster.gateway), headers=HTMX).content.decode()
+    page_of_new = client.get(url(new), headers=HTMX).content.decode()
+
+    assert "IP pool <b>rack-7</b>" in page and "Default cloud account <b>east</b>" in page
+    assert "Its tokens" in page
+    assert "cloud account" not in page_of_new and "Its pairing code" in page_of_new
 
 
 def test_delete_with_the_name_typed_leads_to_the_steps(client: Client, admin: User, cluster: Cluster) -> None:
@@ -133,13 +148,15 @@ def test_remove_anyway_is_offered_when_the_deletion_failed(
         state=StepState.RETRYING,
         due_at=operation.created_at,
         failures=1,
+        group="dc-east-cp-7",
         message="vCenter does not answer.",
     )
 
     dialog = client.get(anyway, headers=HTMX).content.decode()
     response = client.post(anyway, {"name": "dc-east"})
 
-    assert "vCenter does not answer." in dialog and "dc-east-cp-1" in dialog
+    assert '<span class="mono">dc-east-cp-7</span>: vCenter does not answer.' in dialog
+    assert "dc-east-cp-1" in dialog
     assert response["Location"] == "/gateways/"
     cluster.gateway.refresh_from_db()
     assert cluster.gateway.state == GatewayState.DELETED

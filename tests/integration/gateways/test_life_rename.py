@@ -52,6 +52,17 @@ def test_rename_is_told_and_audited(client: Client, admin: User, gateway: Privat
     assert (row.object_name, row.detail) == ("dc-north", {"was": "dc-east"})
 
 
+def test_details_page_of_a_renamed_gateway_says_its_name(
+    client: Client, admin: User, gateway: PrivateCloudGateway
+) -> None:
+    details = reverse("clusters:detail", args=[make_cluster(gateway, name="dc-east").pk])
+    assert "Gateway dc-east" not in client.get(details).content.decode()
+
+    client.post(url(gateway), {"name": "Frankfurt"})
+
+    assert "Gateway Frankfurt</li>" in client.get(details).content.decode()
+
+
 def test_rename_from_the_dialog_reloads_the_page(
     client: Client, admin: User, gateway: PrivateCloudGateway
 ) -> None:

@@ -123,6 +123,27 @@ def test_stream_sends_progress_and_result(unreachable):
     )
 
 
+@pytest.mark.parametrize(
+    ("query", "offer"),
+    [
+        ({"page": "whole"}, 'hx-select="#report-head"'),
+        ({}, "Open the report to share, export or print it"),
+    ],
+)
+def test_stream_offers_what_can_be_done_when_the_check_has_ended(unreachable, query, offer):
+    user = amelia()
+    report = start_check(account=unreachable, by=user)
+    subscription = ReportChannel().open(user, {"report_id": str(report.pk)}, query)
+
+    (before,) = subscription.snapshot()
+    run_due_steps()
+    (after,) = subscription.snapshot()
+
+    assert offer not in before.html
+    assert offer in after.html
+    assert after.html.count(f"/cloud-accounts/reports/{report.pk}/") == 1
+
+
 def test_stream_of_a_deleted_report_is_silent(unreachable):
     user = amelia()
     report = start_check(account=unreachable, by=user)

@@ -143,6 +143,14 @@ def test_excluded_address_is_never_handed_out():
     assert claim(IPPool.objects.get()).address == "10.10.183.21"
 
 
+def test_excluding_goes_on_in_a_pool_that_excludes_addresses_it_does_not_have():
+    pool = make_pool(excluded=["10.10.184.9", "10.10.183.30"])
+
+    exclude_addresses(pool=pool, addresses=["10.10.183.20"], by=amelia())
+
+    assert IPPool.objects.get().excluded == ["10.10.183.30", "10.10.183.20"]
+
+
 def test_unused_pool_is_deleted_with_its_history():
     pool, cluster = make_pool(), uuid4()
     claim(pool, cluster_id=cluster)

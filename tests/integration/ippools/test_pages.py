@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from clusters.models import Cluster
+from gateways.actions.system import ensure_system_gateway
 from ippools.models import IPPool, WaitingCluster
 from palette_portal.tenants.roles import Role
 from tests.factories import (
@@ -59,6 +60,15 @@ def test_list_shows_pools_by_gateway_with_their_usage(client, admin):
 
     assert page.index("dc-east") < page.index("nodes</a>")
     assert "3 used, 0 resting, 1 reserved, 17 free of 21" in page
+
+
+def test_list_shows_pools_of_the_system_gateway_last(client, admin):
+    make_pool(ensure_system_gateway(admin.tenant), name="portal-pool")
+    make_pool(make_gateway(name="dc-west"), name="west-pool")
+
+    page = client.get(path("list")).content.decode()
+
+    assert page.index("west-pool") < page.index("portal-pool")
 
 
 def test_list_asks_once_for_all_pools(client, admin, django_assert_max_num_queries):
@@ -167,6 +177,20 @@ def test_create_beside_a_pool_with_the_same_addresses_is_refused(client, admin):
     answer = client.post(path("create"), typed(gateway))
 
     assert "overlap with the IP pool other" in answer.context["form"].errors["start"][0]
+
+
+def test_create_offers_the_system_gateway_last(client, admin):
+    ensure_system_gateway(admin.tenant)
+    make_gateway(name="dc-east")
+    make_gateway(name="dc-west")
+
+    form = client.get(path("create")).context["form"]
+
+    assert [str(label) for _, label in form.fields["gateway"].choices] == [
+        "dc-east",
+        "dc-west",
+        "System gateway",
+    ]
 
 
 def test_create_offers_only_gateways_of_the_tenant(client, admin):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from gateways.actions.system import ensure_system_gateway
 from ippools.actions import (
     InvalidPool,
     PoolExhausted,
@@ -15,7 +16,7 @@ from ippools.actions import (
 )
 from ippools.models import IPPool, NetworkType
 from palette_portal.tenants.models import AuditRow
-from tests.factories import amelia, make_cluster, make_gateway, make_pool
+from tests.factories import amelia, make_cloud_account, make_cluster, make_gateway, make_pool, make_tenant
 
 pytestmark = pytest.mark.django_db
 
@@ -92,6 +93,8 @@ def test_ipv6_range_becomes_a_pool():
         (values(gateway_address="gateway"), "gateway_address"),
         (values(name_servers=("dns.acme.test",)), "name_servers"),
         (values(excluded=("10.10.183.x",)), "excluded"),
+        (values(excluded=("10.10.183.30", "10.10.183.41")), "excluded"),
+        (values(excluded=("2001:db8::1",)), "excluded"),
         (values(start="10.10.183.1", end="10.10.183.1"), "end"),
         (subnet("10.10.184.0"), "subnet"),
         (subnet("10.10.184.7/26"), "subnet"),
@@ -121,6 +124,24 @@ def test_pool_that_overlaps_with_another_of_the_gateway_is_refused(start, end):
 
 def test_pool_that_overlaps_with_another_gateways_on_the_same_vcenter_is_refused():
     make_pool(make_gateway(vcenter_server="vcenter.acme.test"), name="other")
+
+    assert refused_field(make_gateway(vcenter_server="vcenter.acme.test"), values()) == "start"
+
+
+def test_pool_of_the_system_gateway_is_compared_with_those_on_its_accounts_vcenters():
+    east = make_gateway(name="dc-east", vcenter_server="vcenter.acme.test")
+    make_pool(east, name="other")
+    system = ensure_system_gateway(make_tenant())
+    given = values(start="10.10.183.40", end="10.10.183.60")
+    make_cloud_account(system, vcenter_server="vcenter.acme.test")
+
+    assert refused_field(system, given) == "start"
+
+
+def test_pool_beside_one_of_the_system_gateway_on_the_same_vcenter_is_refused():
+    system = ensure_system_gateway(make_tenant())
+    make_pool(system, name="other")
+    make_cloud_account(system, vcenter_server="vcenter.acme.test")
 
     assert refused_field(make_gateway(vcenter_server="vcenter.acme.test"), values()) == "start"
 

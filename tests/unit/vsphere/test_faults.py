@@ -137,7 +137,11 @@ def test_no_permission_of_newer_servers_names_all_privileges() -> None:
         (HTTPException("503 Service Unavailable"), errors.Unreachable, "not ready"),
         (HTTPException("404 Not Found"), errors.NotVCenter, "HTTP 404"),
         (ExpatError("not well-formed"), errors.NotVCenter, "does not answer as a vCenter"),
-        (ssl.SSLEOFError(8, "EOF occurred in violation of protocol"), errors.Unreachable, "was cut"),
+        (
+            ssl.SSLEOFError(8, "EOF occurred (_ssl.c:2427)"),
+            errors.Unreachable,
+            "was cut (TLS ended in the middle).",
+        ),
         (ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER]"), errors.NotVCenter, "TLS"),
     ],
 )

@@ -138,6 +138,21 @@ def test_confirm_after_another_took_the_addresses_names_the_page(walk: Walk) -> 
     assert_nothing_happened(walk)
 
 
+def test_confirm_with_a_known_pool_that_has_addresses_of_another_on_the_vcenter_names_the_page(
+    walk: Walk,
+) -> None:
+    pool = make_pool(walk.gateway, name="nodes")
+    make_pool(make_gateway(name="dc-far", vcenter_server=walk.lab.server), name="machines")
+    walk.to_addresses()
+    walk.accept("addresses", {"scheme": "static", "pool": str(pool.pk)})
+
+    page = text_of(walk.confirm())
+
+    assert "of dc-far, which is on" in page
+    assert f'href="{walk.url("addresses")}"' in page
+    assert_nothing_happened(walk)
+
+
 def test_confirm_after_the_pool_was_deleted_names_the_page(walk: Walk) -> None:
     pool = make_pool(walk.gateway)
     walk.to_addresses()
