@@ -37,16 +37,11 @@ def rights_of(user: User, cluster: Cluster) -> Rights:
     )
 
 
-def get_cluster_or_404(request: HttpRequest, cluster_id: UUID) -> Cluster:
-    clusters = Cluster.objects.visible_to(signed_in(request)).select_related(
-        "gateway__release",
-        "gateway__upgrading_to",
-        "cloud_account",
-        "created_by",
-        "project",
-        "profile_version__profile",
-    )
-    return get_object_or_404(clusters, pk=cluster_id)
+def get_cluster_or_404(request: HttpRequest, cluster_id: UUID, *shown: str) -> Cluster:
+    """With what each page shows of it; `shown` are further relations, and each takes time to be planned."""
+    related = ("gateway", "project", "cloud_account", *shown)
+    visible = Cluster.objects.visible_to(signed_in(request))
+    return get_object_or_404(visible.select_related(*related), pk=cluster_id)
 
 
 def get_cluster_for_change(request: HttpRequest, cluster_id: UUID) -> Cluster:
