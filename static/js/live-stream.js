@@ -4,6 +4,19 @@
 const SOONEST_MILLISECONDS = 1000;
 const LATEST_MILLISECONDS = 30_000;
 
+// A part that is replaced between press and release swallows the click: messages wait for the release.
+let isPressed = false;
+const held = [];
+
+function release() {
+  isPressed = false;
+  for (const tell of held.splice(0)) tell();
+}
+
+addEventListener("pointerdown", () => (isPressed = true), { capture: true });
+// The click comes right after the release, before anything that is put off.
+for (const end of ["pointerup", "pointercancel", "blur"]) addEventListener(end, () => setTimeout(release), { capture: true });
+
 class LiveStream extends EventTarget {
   kinds = new Set();
   cursor = "";
@@ -54,7 +67,10 @@ class LiveStream extends EventTarget {
 
   relay = (event) => {
     if (event.lastEventId) this.cursor = event.lastEventId;
-    this.dispatchEvent(new MessageEvent(event.type, { data: event.data, lastEventId: event.lastEventId }));
+    const { type, data, lastEventId } = event;
+    const tell = () => this.dispatchEvent(new MessageEvent(type, { data, lastEventId }));
+    if (isPressed) held.push(tell);
+    else tell();
   };
 
   addEventListener(kind, listener, options) {

@@ -188,6 +188,25 @@ def test_patched_part_stays_open_and_keeps_the_focus(page: Page, show: Show) -> 
     expect(page.locator("summary")).to_be_focused()
 
 
+def test_part_is_not_replaced_under_a_pressed_button(page: Page, show: Show) -> None:
+    part = '<div id="part" hx-swap-oob="true"><details><summary id="s">More</summary>new text</details></div>'
+    stream(page)
+    show(LOG)
+    page.unroute_all()
+    stream(page, f"event: patch\ndata: {part}\n\n")
+    page.locator("summary").hover()
+    page.mouse.down()
+
+    hide(page, hidden=True)
+    hide(page, hidden=False)
+    # When another stream of the page has heard it, the page's own has, too.
+    page.evaluate("() => new Promise(heard => new EventSource('/live').addEventListener('patch', heard))")
+    page.mouse.up()
+
+    expect(page.locator("#part details")).to_have_attribute("open", "")
+    expect(page.get_by_text("new text")).to_be_visible()
+
+
 def test_stream_that_ended_is_not_opened_again(page: Page, show: Show) -> None:
     asked = stream(page, "event: end\ndata: over\n\n")
     show(LOG.replace('sse-connect="/live"', 'sse-connect="/live" sse-close="end"'))
