@@ -191,7 +191,8 @@ def test_patched_part_stays_open_and_keeps_the_focus(page: Page, show: Show) -> 
 def test_part_is_not_replaced_under_a_pressed_button(page: Page, show: Show) -> None:
     part = '<div id="part" hx-swap-oob="true"><details><summary id="s">More</summary>new text</details></div>'
     stream(page)
-    show(LOG)
+    with page.expect_response(LIVE):
+        show(LOG)
     page.unroute_all()
     stream(page, f"event: patch\ndata: {part}\n\n")
     page.locator("summary").hover()
