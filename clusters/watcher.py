@@ -9,12 +9,13 @@ import math
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from uuid import UUID
 
-from django.db import close_old_connections, connection, transaction
+from django.db import DatabaseError, close_old_connections, connection, transaction
 
 from clusters.expected import (
     accounts_with_running_machines,
@@ -31,6 +32,7 @@ from palette_portal.orchestration.actions import note_progress, ring
 from palette_portal.orchestration.models import Step, StepState
 from palette_portal.vsphere.errors import VSphereError
 from palette_portal.vsphere.session import VCenter
+from palette_portal.vsphere.tasks import finished_tasks
 from palette_portal.vsphere.watcher import Change, Gone, MachineChanged, TaskChanged, TaskWatcher
 
 logger = logging.getLogger(__name__)
@@ -43,6 +45,8 @@ SWEEP_SECONDS = 30
 IDLE_SECONDS = 60
 # How often the progress of one task is told.
 PROGRESS_SECONDS = 0.5
+# A server with many changes to report may be late with its answer: then the tasks themselves are asked for.
+LATE_SECONDS = 2
 TRY_AGAIN_SECONDS = 5
 # How soon a corrected login is noticed; gateways.logins sees to it that a refused one is not tried often.
 REFUSED_SECONDS = 30
@@ -113,6 +117,7 @@ class AccountWatch:
         self.stop = stop
         self.ended = threading.Event()
         self.machines: dict[str, str] = {}
+        self.answered_at = time.monotonic()
         self.told_at: dict[str, float] = {}
         self.expected: Mapping[str, UUID] = {}
         self.expected_at = -math.inf
@@ -135,17 +140,48 @@ class AccountWatch:
         account = CloudAccount.objects.get(pk=self.account_id)
         try:
             check_login(account)
-            with TaskWatcher(account.credentials()) as watcher:
+            with TaskWatcher(account.credentials()) as watcher, self._asking_while_late(watcher.vcenter):
                 tell = partial(self._tell, watcher.vcenter)
                 watcher.run(partial(self._wanted, watcher, tell), tell, self.ended)
         except VSphereError as error:
             note_refusal(account, error)
             raise
 
+    @contextmanager
+    def _asking_while_late(self, vcenter: VCenter) -> Iterator[None]:
+        name = f"{threading.current_thread().name}-late"
+        thread = threading.Thread(target=self._ask_while_late, args=[vcenter], name=name, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self.ended.set()
+            thread.join(LATE_SECONDS)
+
+    def _ask_while_late(self, vcenter: VCenter) -> None:
+        rung = set[str]()
+        while not self.ended.wait(LATE_SECONDS):
+            if time.monotonic() - self.answered_at > LATE_SECONDS:
+                rung = self._ring_finished(vcenter, rung)
+        connection.close()
+
+    def _ring_finished(self, vcenter: VCenter, rung: set[str]) -> set[str]:
+        """Each task once, because who is rung again goes to the end of the line. Gives those rung by now."""
+        close_old_connections()
+        try:
+            wanted = wanted_by_account().get(self.account_id, Wanted()).tasks
+            finished = finished_tasks(vcenter, sorted(wanted - rung))
+            for moid in sorted(finished):
+                ring(task_reference(self.account_id, moid))
+        except (VSphereError, DatabaseError) as error:  # the waiting call meets it as well, and begins anew
+            logger.info("Asking for the tasks of account %s: %s", self.account_id, error)
+            return rung
+        return rung & wanted | finished
+
     def _wanted(self, watcher: TaskWatcher, tell: Callable[[Change], None]) -> tuple[set[str], set[str]]:
         close_old_connections()
         wanted = wanted_by_account().get(self.account_id, Wanted())
-        now = time.monotonic()
+        now = self.answered_at = time.monotonic()
         self._expect(watcher, tell, now)
         self.busy_at = now if wanted or self.expected else self.busy_at
         if self.stop.is_set() or now - self.busy_at > IDLE_SECONDS:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from palette_portal.vsphere.errors import NotFound
 from palette_portal.vsphere.session import VCenter
 from palette_portal.vsphere.vmomi import vim, vmodl
 
@@ -41,6 +42,20 @@ class Properties:
 def read_one(vcenter: VCenter, kind: str, moid: str, paths: Sequence[str]) -> Properties:
     """The object's properties; NotFound when it is gone."""
     return next(collect(vcenter, [vcenter.managed(kind, moid)], {kind: paths}))
+
+
+def read_many(
+    vcenter: VCenter, kind: str, moids: Sequence[str], paths: Sequence[str]
+) -> dict[str, Properties | None]:
+    """By id; None for one that is gone. That one spoils a question, so then the halves are asked for."""
+    starts = [vcenter.managed(kind, moid) for moid in moids]
+    try:
+        return {found.moid: found for found in collect(vcenter, starts, {kind: paths})}
+    except NotFound:
+        if len(moids) == 1:
+            return {moids[0]: None}
+    half = len(moids) // 2
+    return read_many(vcenter, kind, moids[:half], paths) | read_many(vcenter, kind, moids[half:], paths)
 
 
 def collect(

@@ -1,12 +1,13 @@
 """vSphere tasks: what became of one, and finding one whose id was lost between starting and storing it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
 from palette_portal.vsphere.errors import VSphereError
 from palette_portal.vsphere.faults import translate
-from palette_portal.vsphere.properties import Properties, Traversal, collect, moid_of, read_one
+from palette_portal.vsphere.properties import Properties, Traversal, collect, moid_of, read_many, read_one
 from palette_portal.vsphere.session import VCenter
 from palette_portal.vsphere.vmomi import vim
 
@@ -42,6 +43,14 @@ class RecentClone:
 def read_task(vcenter: VCenter, task_moid: str) -> VSphereTask:
     """NotFound when vCenter has forgotten the task: look at what it was to make instead."""
     return task_from(read_one(vcenter, "Task", task_moid, TASK_PATHS), server=vcenter.server)
+
+
+def finished_tasks(vcenter: VCenter, task_moids: Sequence[str]) -> set[str]:
+    """Those that are over or forgotten."""
+    found = read_many(vcenter, "Task", task_moids, TASK_PATHS) if task_moids else {}
+    return {
+        moid for moid, task in found.items() if task is None or task_from(task, server=vcenter.server).is_over
+    }
 
 
 def task_from(found: Properties, *, server: str) -> VSphereTask:

@@ -6,7 +6,7 @@ from threading import Event
 from typing import Any, Self
 
 from palette_portal.vsphere.errors import NotFound
-from palette_portal.vsphere.properties import Properties, collect, filter_spec, kind_of, moid_of
+from palette_portal.vsphere.properties import Properties, filter_spec, kind_of, moid_of, read_many
 from palette_portal.vsphere.session import Credentials, VCenter
 from palette_portal.vsphere.tasks import TASK_PATHS, VSphereTask, task_from
 from palette_portal.vsphere.trust import Timeouts
@@ -172,21 +172,12 @@ class TaskWatcher:
                 yield from self._read(of_kind[start : start + PER_FILTER])
 
     def _read(self, keys: Sequence[Key]) -> Iterator[Change]:
-        """All with one question; one that is gone spoils it, so the halves are asked for."""
-        kind = keys[0][0]
-        starts = [self.vcenter.managed(kind, moid) for _kind, moid in keys]
-        try:
-            found = list(collect(self.vcenter, starts, {kind: WATCHED_PATHS[kind]}))
-        except NotFound:
-            if len(keys) == 1:
-                yield from self._tell(keys[0], Gone(keys[0][1]))
-                return
-            half = len(keys) // 2
-            yield from self._read(keys[:half])
-            yield from self._read(keys[half:])
-            return
-        for one in found:
-            yield from self._note((one.kind, one.moid), one.values)
+        kind, moids = keys[0][0], [moid for _kind, moid in keys]
+        for moid, found in read_many(self.vcenter, kind, moids, WATCHED_PATHS[kind]).items():
+            if found is None:
+                yield from self._tell((kind, moid), Gone(moid))
+            else:
+                yield from self._note((kind, moid), found.values)
 
     def _changes(self, updates: Any) -> Iterator[Change]:
         for filter_update in updates.filterSet or ():

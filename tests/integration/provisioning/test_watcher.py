@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from django.db import connection
 
+from clusters import watcher
 from clusters.watcher import wanted_by_account, watch
 from palette_portal.orchestration.engine import run_step
 from palette_portal.orchestration.models import StepState
@@ -49,6 +50,19 @@ def test_step_is_rung_when_its_task_ends(stage: Stage, watching: None) -> None:
 
     run_step(stage.machine_step("cloned").pk)
     assert stage.machine_step("cloned").state == StepState.DONE
+
+
+def test_step_is_rung_although_the_server_is_late_with_its_changes(
+    stage: Stage, watching: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watcher, "LATE_SECONDS", 0.5)
+    stage.lab.set_durations(clone_seconds=2)
+    stage.lab.set_delays(WaitForUpdatesEx=8)
+    stage.start()
+    stage.go_on_until(lambda: stage.machine_step("cloned").state == StepState.WAITING)
+
+    wait_for(lambda: is_due(stage, "cloned"), stage, seconds=6)
+    stage.lab.set_delays()
 
 
 def test_progress_of_the_task_is_shown(stage: Stage, watching: None) -> None:

@@ -8,7 +8,7 @@ from palette_portal.vsphere import machines, watcher
 from palette_portal.vsphere.errors import Cancelled, NotFound, SessionExpired, VSphereFault
 from palette_portal.vsphere.machines import CloneSpec, VirtualMachine
 from palette_portal.vsphere.session import Credentials, VCenter
-from palette_portal.vsphere.tasks import cancel_task, find_recent_clone, read_task
+from palette_portal.vsphere.tasks import cancel_task, find_recent_clone, finished_tasks, read_task
 from palette_portal.vsphere.watcher import Change, Gone, MachineChanged, TaskChanged, TaskWatcher
 from tests.integration.vsphere.conftest import finish
 from tests.lab.vcsim import QUICK, Lab
@@ -70,6 +70,18 @@ def test_task_gives_its_result(vcenter: VCenter, template: VirtualMachine, make_
 
     assert (task.state, task.progress, task.error) == ("success", 100, None)
     assert machines.read_machine(vcenter, task.result_moid).instance_uuid == spec.instance_uuid
+
+
+def test_finished_tasks_are_found_among_running_and_forgotten_ones(
+    lab: Lab, vcenter: VCenter, template: VirtualMachine, make_spec: MakeSpec, slow_clones: None
+) -> None:
+    running = machines.start_clone(vcenter, template.moid, make_spec())
+    lab.set_durations(clone_seconds=0.1)
+    over = machines.start_clone(vcenter, template.moid, make_spec())
+    finish(vcenter, over)
+
+    assert finished_tasks(vcenter, [running, "task-gone", over]) == {over, "task-gone"}
+    assert finished_tasks(vcenter, []) == set()
 
 
 def test_task_that_failed_gives_our_error(
