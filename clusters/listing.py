@@ -9,18 +9,18 @@ from urllib.parse import quote
 from uuid import UUID
 
 from django.db.models import Count, F, Q, Value
-from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce, NullIf
 from django.http import QueryDict
 from django.urls import reverse
 from django.utils.http import urlencode
 
 from clusters.actions.queue import Place, lines_of
-from clusters.keyset import KeyPage, Order, key_page
+from clusters.keyset import GroupedOrder, KeyPage, Order, key_page
 from clusters.models import Cluster, ClusterAddOn, ClusterQuerySet, Machine
 from clusters.models.clusters import numbers_padded
 from clusters.profiles.models import ProfileVersion
 from clusters.states import ClusterHealth, ClusterState, MachineState
+from gateways.models import PrivateCloudGateway
 from palette_portal.tenants.models import Project, User
 
 ROWS_PER_PAGE = 50
@@ -29,15 +29,19 @@ LONGEST_TEXT = 128
 DEFAULT_SORT = "-created"
 
 
-_SORTS: Mapping[str, Mapping[str, Combinable]] = {
-    "name": {"name": F("name")},
-    "state": {"state": F("state"), "name": F("name")},
-    "health": {"health": F("health"), "name": F("name")},
-    "profile": {"profile": Coalesce("profile_version__profile__name", Value("")), "name": F("name")},
-    "version": {"version": numbers_padded("kubernetes_version"), "name": F("name")},
-    "gateway": {"gateway": F("gateway__name"), "name": F("name")},
-    "project": {"project": Coalesce("project__name", Value("")), "name": F("name")},
-    "created": {"created": F("created_at")},
+_SORTS: Mapping[str, Order | GroupedOrder] = {
+    "name": Order({"name": F("name")}),
+    "state": Order({"state": F("state"), "name": F("name")}),
+    "health": Order({"health": F("health"), "name": F("name")}),
+    "profile": GroupedOrder(
+        "profile_version",
+        ProfileVersion.objects.all(),
+        {"profile": F("profile__name"), "rank": F("rank")},
+    ),
+    "version": Order({"version": numbers_padded("kubernetes_version"), "name": F("name")}),
+    "gateway": GroupedOrder("gateway", PrivateCloudGateway.objects.all(), {"gateway": F("name")}),
+    "project": GroupedOrder("project", Project.objects.all(), {"project": F("name")}),
+    "created": Order({"created": F("created_at")}),
 }
 
 
@@ -105,8 +109,8 @@ class ListFilter:
         return replace(self, sort=DEFAULT_SORT) == type(self)()
 
     @property
-    def order(self) -> Order:
-        return Order(_SORTS[self.sort.removeprefix("-")], descending=self.sort.startswith("-"))
+    def order(self) -> Order | GroupedOrder:
+        return replace(_SORTS[self.sort.removeprefix("-")], descending=self.sort.startswith("-"))
 
     def sorted_by(self, name: str) -> Self:
         """By this column; the other way round when it is sorted by it already."""

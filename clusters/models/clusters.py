@@ -172,6 +172,12 @@ class Cluster(models.Model):
                 condition=_PRESENT,
                 name="cluster_by_version",
             ),
+            *(
+                models.Index(
+                    fields=["tenant", group, "name", "id"], condition=_PRESENT, name=f"cluster_by_{group}"
+                )
+                for group in ("gateway", "project", "profile_version")
+            ),
             GinIndex(fields=["tags"], name="cluster_by_tag"),
             GinIndex(
                 fields=["name", "endpoint_host"],

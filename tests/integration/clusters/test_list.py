@@ -252,6 +252,22 @@ def test_next_page_is_not_shifted_by_a_new_cluster(client: Client, shop: Cluster
     assert names(client, f"sort=name&at={at[1]}")[0] == "cluster-0052"
 
 
+def test_list_sorts_by_what_clusters_belong_to_and_then_by_name(client: Client, shop: Cluster) -> None:
+    """Same names of different things do not mix; what belongs to nothing comes first."""
+    starter = make_profile("starter")
+    older, renewed = make_profile("another", "1.9.0"), make_profile("another", "1.10.0")
+    gateway, project = make_gateway(name="b-west"), make_project(name="a-team")
+    for name, version in (("x", starter), ("m", renewed), ("z", older), ("a", renewed)):
+        make_cluster(gateway, project=project, name=name, profile_version=version)
+    body = make_cluster(gateway, name="body")
+
+    assert names(client, "sort=profile") == ["body", "shop", "z", "a", "m", "x"]
+    assert names(client, "sort=-profile") == ["x", "m", "a", "z", "shop", "body"]
+    assert names(client, "sort=project") == ["body", "a", "m", "x", "z", "shop"]
+    assert names(client, "sort=gateway") == ["a", "body", "m", "x", "z", "shop"]
+    assert names(client, "sort=gateway&q=bo") == [body.name]
+
+
 @pytest.mark.parametrize(
     "at", ["x", "%00", "W10", "WzAsIm5vbnNlbnNlIiwieCJd", "WzAsIlx1MDAwMCIsIngiXQ", "a" * 900]
 )
