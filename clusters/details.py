@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Prefetch
 
 from clusters.actions.changing import CHANGES
 from clusters.actions.queue import Place, places_of
 from clusters.conditions import conditions_of
-from clusters.layers import packs_of, profiles_of
+from clusters.layers import packs_of, stack_of
 from clusters.leaving import leftovers_context
-from clusters.models import Cluster, ClusterPurpose, ClusterSecrets, Machine
+from clusters.models import Cluster, ClusterPurpose, ClusterSecrets, Machine, MachinePool
 from clusters.states import ClusterState, check_changeable, why_not
 from clusters.views.loading import Rights
 from gateways.releases import next_release, published_releases
@@ -51,25 +51,41 @@ def _place(cluster: Cluster, progress: Progress | None) -> Place | None:
 
 def overview_context(cluster: Cluster, *, rights: Rights) -> dict[str, Any]:
     head = head_context(cluster)
-    machines = list(machines_of(cluster))
     return {
         **head,
-        **summary_context(cluster, rights),
-        **condition_context(cluster, head["progress"], machines),
+        **aside_context(cluster, head["progress"], rights),
         **leftovers_context(cluster, rights),
-        "machines": machines,
         "retry_denied": rights.change,
     }
 
 
-def condition_context(
-    cluster: Cluster, progress: Progress | None, machines: Sequence[Machine]
-) -> dict[str, Any]:
-    """Conditions and packs, which change with steps and with what nodes report."""
-    packs = packs_of(cluster, list(cluster.layers.select_related("add_on__version__profile")), machines)
+def aside_context(cluster: Cluster, progress: Progress | None, rights: Rights) -> dict[str, Any]:
+    """All of the overview but the head, the steps and what is left: it changes with what nodes report."""
+    stack = stack_of(cluster)
+    pools = list(cluster.machine_pools.select_related("ip_pool").prefetch_related("placements"))
+    machines = _machines_of(cluster, pools)
+    packs = packs_of(cluster, stack.layers, machines)
     roles = _roles(cluster, progress, machines)
-    conditions = conditions_of(cluster, progress, roles=roles, packs=packs)
-    return {"cluster": cluster, "conditions": conditions, "packs": packs}
+    return {
+        "cluster": cluster,
+        "machines": machines,
+        "packs": packs,
+        "conditions": conditions_of(cluster, progress, roles=roles, packs=packs),
+        "pools": pools,
+        "placements": [placement for pool in pools for placement in pool.placements.all()],
+        "certificates_expire_at": _certificates_expire_at(cluster),
+        "profiles": stack.profiles,
+        "update_reason": rights.change or why_not(check_changeable, cluster),
+    }
+
+
+def _machines_of(cluster: Cluster, pools: Sequence[MachinePool]) -> list[Machine]:
+    """Masters first. The pools are there already: no join, and none of a pool that was just added."""
+    by_id = {pool.pk: pool for pool in pools}
+    machines = list(cluster.machines.present().filter(pool__in=by_id).order_by())
+    for machine in machines:
+        machine.pool = by_id[machine.pool_id]
+    return sorted(machines, key=lambda machine: (machine.pool.role, machine.index))
 
 
 def _roles(cluster: Cluster, progress: Progress | None, machines: Sequence[Machine]) -> dict[str, str]:
@@ -80,18 +96,6 @@ def _roles(cluster: Cluster, progress: Progress | None, machines: Sequence[Machi
     return dict(cluster.machines.values_list("name", "pool__role"))
 
 
-def summary_context(cluster: Cluster, rights: Rights) -> dict[str, Any]:
-    pools = list(cluster.machine_pools.select_related("ip_pool").prefetch_related("placements"))
-    return {
-        "cluster": cluster,
-        "pools": pools,
-        "placements": [placement for pool in pools for placement in pool.placements.all()],
-        "certificates_expire_at": _certificates_expire_at(cluster),
-        "profiles": profiles_of(cluster),
-        "update_reason": rights.change or why_not(check_changeable, cluster),
-    }
-
-
 def _certificates_expire_at(cluster: Cluster) -> datetime | None:
     """Without reading the secrets themselves."""
     return (
@@ -99,10 +103,6 @@ def _certificates_expire_at(cluster: Cluster) -> datetime | None:
         .values_list("certificates_expire_at", flat=True)
         .first()
     )
-
-
-def machines_of(cluster: Cluster) -> QuerySet[Machine]:
-    return cluster.machines.present().select_related("pool").order_by("pool__role", "index")
 
 
 def nodes_context(cluster: Cluster, rights: Rights) -> dict[str, Any]:

@@ -1,8 +1,10 @@
 """The packs of a cluster as Cluster Details shows them, its profiles, and newer versions of those."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
+
+from django.db.models import OuterRef, Q, Subquery
 
 from clusters.models import Cluster, ClusterLayer, Machine
 from clusters.phases import FAILED, has_reached
@@ -43,28 +45,54 @@ class ShownProfile:
         return "review-update" if self.is_own else f"review-update-{self.version.profile_id}"
 
 
-def profiles_of(cluster: Cluster) -> list[ShownProfile]:
-    """The cluster's own, then its add-on profiles in their order; no newer ones for one that leaves."""
-    add_ons = cluster.add_ons.select_related("version__profile")
-    own = [cluster.profile_version] if cluster.profile_version else []
-    versions = [*own, *(add_on.version for add_on in add_ons)]
-    newest = {} if cluster.state in LEAVING else _newest_of(versions)
+@dataclass(frozen=True)
+class ShownStack:
+    """The cluster's own profile, then its add-on profiles in their order, and the layers of all of them."""
+
+    profiles: list[ShownProfile]
+    layers: list[ClusterLayer]
+
+
+def stack_of(cluster: Cluster) -> ShownStack:
+    """Three queries; afterwards cluster and layers know their versions and profiles."""
+    add_ons, layers = list(cluster.add_ons.all()), list(cluster.layers.all())
+    wanted = [cluster.profile_version_id, *(add_on.version_id for add_on in add_ons)]
+    ids = [version_id for version_id in wanted if version_id is not None]
+    found = _with_newest(ids) if ids else {}
+    if cluster.profile_version_id is not None:
+        cluster.profile_version = found[cluster.profile_version_id]
+    for add_on in add_ons:
+        add_on.version = found[add_on.version_id]
+    by_id = {add_on.pk: add_on for add_on in add_ons}
+    for layer in layers:
+        layer.add_on = by_id.get(layer.add_on_id) if layer.add_on_id else None
+    return ShownStack(_profiles(cluster, [found[version_id] for version_id in ids], found), layers)
+
+
+def _with_newest(ids: Sequence[UUID]) -> dict[UUID, ProfileVersion]:
+    """These versions and the newest published ones of their profiles."""
+    profiles = ProfileVersion.objects.filter(pk__in=ids).order_by().values("profile")
+    published = ProfileVersion.objects.filter(profile=OuterRef("profile")).exclude(published_at=None)
+    newest = Subquery(published.order_by("-rank").values("pk")[:1])
+    rows = ProfileVersion.objects.filter(Q(pk__in=ids) | Q(pk=newest), profile__in=profiles)
+    return {row.pk: row for row in rows.order_by("rank").select_related("profile")}
+
+
+def _profiles(
+    cluster: Cluster, versions: Sequence[ProfileVersion], found: Mapping[UUID, ProfileVersion]
+) -> list[ShownProfile]:
+    """No newer ones for a cluster that leaves."""
+    published = [version for version in found.values() if version.is_published]
+    newest = {} if cluster.state in LEAVING else {version.profile_id: version for version in published}
     return [
         ShownProfile(
             version=version,
-            newer=found if found and found.rank > version.rank else None,
-            is_own=version is cluster.profile_version,
+            newer=last if last and last.rank > version.rank else None,
+            is_own=version.pk == cluster.profile_version_id,
         )
         for version in versions
-        for found in (newest.get(version.profile_id),)
+        for last in (newest.get(version.profile_id),)
     ]
-
-
-def _newest_of(versions: Sequence[ProfileVersion]) -> dict[UUID, ProfileVersion]:
-    """By profile."""
-    published = ProfileVersion.objects.filter(profile__in=[version.profile_id for version in versions])
-    rows = published.exclude(published_at=None).order_by("profile_id", "-rank").distinct("profile_id")
-    return {row.profile_id: row for row in rows.select_related("profile")}
 
 
 def _word(

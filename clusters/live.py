@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.template.loader import render_to_string
 
-from clusters.details import condition_context, head_context, machines_of, nodes_context, summary_context
+from clusters.details import aside_context, head_context, nodes_context
 from clusters.event_log import EventFilter, events_after
 from clusters.leaving import leftovers_context
 from clusters.listing import ROWS_PER_PAGE, rows_of
@@ -117,11 +117,9 @@ class _Page:
             return [_patch("clusters/_node_table.html", nodes_context(cluster, self.rights))]
         if self.tab != "overview":
             return []
-        machines = list(machines_of(cluster))
-        context = {**condition_context(cluster, progress, machines), "machines": machines}
-        parts = ("_conditions", "_packs", "_node_list")
+        context = aside_context(cluster, progress, self.rights)
+        parts = ("_summary", "_conditions", "_packs", "_node_list")
         return [
-            _patch("clusters/_summary.html", summary_context(cluster, self.rights)),
             *(_patch(f"clusters/{part}.html", context) for part in parts),
             _patch("clusters/_leftovers.html", leftovers_context(cluster, self.rights)),
         ]
@@ -138,7 +136,6 @@ class _Page:
             "gateway__upgrading_to",
             "cloud_account",
             "project",
-            "profile_version__profile",
         ).get(pk=self.cluster_id)
 
 

@@ -21,7 +21,7 @@ from palette_portal.tenants.requests import signed_in
 @require_safe
 @login_required
 def cluster_detail(request: HttpRequest, cluster_id: UUID) -> HttpResponse:
-    cluster = get_cluster_or_404(request, cluster_id, "created_by", "profile_version__profile")
+    cluster = get_cluster_or_404(request, cluster_id, "created_by")
     after = Event.objects.filter(tenant_id=cluster.tenant_id).last_number()
     rights = rights_of(signed_in(request), cluster)
     context = overview_context(cluster, rights=rights)
@@ -45,7 +45,7 @@ def cluster_nodes(request: HttpRequest, cluster_id: UUID) -> HttpResponse:
 @require_safe
 @login_required
 def cluster_settings(request: HttpRequest, cluster_id: UUID) -> HttpResponse:
-    cluster = get_cluster_or_404(request, cluster_id)
+    cluster = get_cluster_or_404(request, cluster_id, "gateway")
     after = Event.objects.filter(tenant_id=cluster.tenant_id).last_number()
     return tab_page(request, "settings", cluster, {**head_context(cluster), "after": after})
 

@@ -38,10 +38,14 @@ def rights_of(user: User, cluster: Cluster) -> Rights:
 
 
 def get_cluster_or_404(request: HttpRequest, cluster_id: UUID, *shown: str) -> Cluster:
-    """With what each page shows of it; `shown` are further relations, and each takes time to be planned."""
-    related = ("gateway", "project", "cloud_account", *shown)
-    visible = Cluster.objects.visible_to(signed_in(request))
-    return get_object_or_404(visible.select_related(*related), pk=cluster_id)
+    """`shown` are relations that a page needs besides project and account; each costs time."""
+    user = signed_in(request)
+    visible = Cluster.objects.visible_to(user).select_related("cloud_account", *shown)
+    cluster = get_object_or_404(visible, pk=cluster_id)
+    for project in user.visible_projects:  # which every page reads for its navigation
+        if project.pk == cluster.project_id:
+            cluster.project = project
+    return cluster
 
 
 def get_cluster_for_change(request: HttpRequest, cluster_id: UUID) -> Cluster:

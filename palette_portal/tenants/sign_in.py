@@ -14,13 +14,17 @@ from django.db import transaction
 from django.http import HttpRequest
 
 from palette_portal.tenants import audit
-from palette_portal.tenants.models import User
+from palette_portal.tenants.models import Membership, User
 
 
 class Backend(AuthenticationBackend):  # type: ignore[misc]
     def get_user(self, user_id: Any) -> User | None:
-        """Every request needs the tenant too: one query for both."""
-        user = User.objects.select_related("tenant").filter(pk=user_id).first()
+        """Every request needs tenant and roles too: one query for all, a second one for who has no roles."""
+        held = list(Membership.objects.filter(user=user_id).select_related("user__tenant"))
+        users = [held[0].user] if held else User.objects.select_related("tenant").filter(pk=user_id)
+        user = next(iter(users), None)
+        if user is not None:
+            user.held_roles = tuple(role for role in held if role.tenant_id == user.own_tenant_id)
         return user if user is not None and self.user_can_authenticate(user) else None
 
 

@@ -60,13 +60,14 @@ class Scene:
             self.gateways[0],
             cloud_account=self.accounts[0],
             project=self.projects[0],
+            profile_version=self.versions[0],
             name="template",
             state="Running",
             health="Healthy",
         )
         self.pool = make_machine_pool(self.template, size=3)
         self.placement: Placement = self.pool.placements.get()
-        self.machine = make_machine(self.pool, state="Running", name="machine", ip_address="10.0.0.1")
+        self.machine = make_machine(self.pool, state="Running", name="template-1", ip_address="10.0.0.1")
         self.operation = Operation.objects.create(
             kind="provision",
             subject_kind="cluster",
@@ -205,7 +206,7 @@ class Scene:
             id="gen_random_uuid()",
             key="'step-' || i",
             position="i",
-            group="'template-' || i % 13",
+            group=f"'template-' || 1 + (i - 1) * {SHOWN_MACHINES} / {SHOWN_STEPS}",
         )
         self._events(f"generate_series(1, {SHOWN_ARCHIVED}) AS i", archived_at="now()")
         self._events(f"generate_series(1, {SHOWN_EVENTS}) AS i")

@@ -10,8 +10,8 @@ from tests.factories import PASSWORD, amelia, bao, carla, make_project, make_ten
 
 pytestmark = pytest.mark.django_db
 
-# Session, user with tenant, roles, projects of the switcher.
-SHELL_QUERIES = 4
+# Session, user with tenant and roles, projects of the switcher.
+SHELL_QUERIES = 3
 PAGES = (
     "tenants:projects",
     "tenants:project-create",
@@ -95,7 +95,7 @@ def test_pages_cost_the_same_for_many_rows(
         client.get(reverse("tenants:users"))
     with django_assert_num_queries(SHELL_QUERIES + 2):  # rows, kinds
         client.get(reverse("tenants:audit"))
-    with django_assert_num_queries(4):  # session, user, roles, rows: a part pays for no shell
+    with django_assert_num_queries(3):  # session, user with roles, rows: a part pays for no shell
         client.get(reverse("tenants:audit"), headers={"HX-Request": "true"})
 
 

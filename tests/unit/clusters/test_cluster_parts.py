@@ -11,7 +11,8 @@ from django.template.loader import render_to_string
 
 from clusters.actions.queue import Place
 from clusters.listing import ListedCluster
-from clusters.models import Cluster
+from clusters.models import Cluster, Machine
+from gateways.models import CloudAccount
 from palette_portal.orchestration.models import Step
 from palette_portal.orchestration.progress import ShownStep
 
@@ -49,9 +50,17 @@ def row(listed: ListedCluster) -> str:
     return Template("{% load cluster_parts %}{% cluster_row listed %}").render(Context({"listed": listed}))
 
 
+def console(machine: dict[str, Any], **context: Any) -> str:
+    made = {"id": ID, "name": "shop-cp-1", "moid": "vm-7", "ip_address": "10.0.0.21", **machine}
+    account = CloudAccount(vcenter_server=context.pop("vcenter_server", "vc.acme.test"))
+    shown = {"machine": Machine(**made), "cluster": Cluster(id=ID, cloud_account=account), **context}
+    text = "{% load cluster_parts %}{% node_console machine cluster change_reason offers_changes %}"
+    return Template(text).render(Context({"change_reason": "", "offers_changes": True, **shown}))
+
+
 def drawn(step: Step, **context: object) -> str:
-    context = {"shown": ShownStep(step), "cluster": Cluster(id=ID), **context}
-    return Template("{% load cluster_parts %}{% step shown %}").render(Context(context))
+    context = {"shown": [ShownStep(step)], "cluster": Cluster(id=ID), **context}
+    return Template("{% load cluster_parts %}{% steps shown %}").render(Context(context))
 
 
 @pytest.mark.parametrize(
@@ -96,6 +105,35 @@ def test_row_of_the_page_is_not_swapped_out_of_band() -> None:
 
     assert "hx-swap-oob" in patch
     assert row(ROW) == patch.replace(' hx-swap-oob="true"', "")
+
+
+@pytest.mark.parametrize(
+    ("machine", "context", "told"),
+    [
+        ({"id": UUID(int=7)}, {}, f"/nodes/{UUID(int=7)}/replace/"),
+        ({"name": "<b>"}, {}, "Console of &lt;b&gt;"),
+        ({"moid": "vm-8"}, {}, "vmrc://vc.acme.test/?moid=vm-8"),
+        ({"moid": ""}, {}, "is not made yet"),
+        ({"ip_address": "10.0.0.22"}, {}, "ssh spectro@10.0.0.22"),
+        ({}, {"vcenter_server": "vc2.acme.test"}, "vmrc://vc2.acme.test/?moid=vm-7"),
+        ({}, {"change_reason": "You may not."}, "You may not."),
+    ],
+)
+def test_console_of_a_node_tells_what_has_changed(
+    machine: dict[str, Any], context: dict[str, Any], told: str
+) -> None:
+    before = console({})
+
+    after = console(machine, **context)
+
+    assert told not in before
+    assert told in after
+    assert console({}) == before
+
+
+def test_console_leaves_out_what_is_not_known_or_not_offered() -> None:
+    assert "ssh" not in console({"ip_address": None})
+    assert "Replace node" not in console({}, offers_changes=False)
 
 
 @pytest.mark.parametrize(
