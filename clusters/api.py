@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Literal
 from uuid import UUID
 
+from django.core.cache import caches
 from django.http import HttpRequest, HttpResponse
 from ninja import Field, Form, Router, Schema, Status
 from ninja.errors import HttpError
@@ -72,6 +73,8 @@ class MachineToken(HttpBearer):
 
 
 class MachineRateThrottle(AuthRateThrottle):
+    cache = caches["process"]
+
     def __init__(self, rate: str, *, scope: str) -> None:
         super().__init__(rate)
         self.scope = scope

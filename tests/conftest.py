@@ -13,7 +13,7 @@ import django
 import pytest
 from cryptography.fernet import Fernet
 from django.conf import settings
-from django.core.cache import cache
+from django.core.cache import caches
 
 from palette_portal.launcher.postgres import EmbeddedPostgres
 from palette_portal.vsphere.session import keep_records
@@ -39,7 +39,7 @@ def configure_django() -> None:
     os.environ.setdefault("ENCRYPTION_KEYS", Fernet.generate_key().decode())
     os.environ.setdefault("STATIC_FROM_SOURCE", "1")
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    settings.CACHES["default"] = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
     settings.IPPOOLS_REST_SECONDS = 0
     django.setup()
     keep_records(None)  # tests that are about them say where
@@ -58,4 +58,5 @@ def pytest_make_parametrize_id(val: object) -> str | None:
 def _nothing_cached() -> Iterator[None]:
     """Rate limits and other remembered things end with the test."""
     yield
-    cache.clear()
+    for cache in caches.all():
+        cache.clear()

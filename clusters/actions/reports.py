@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.utils import timezone
 
-from clusters.models import ClusterLayer, Machine
+from clusters.models import Cluster, ClusterLayer, Machine
 from clusters.phases import FAILED, HEARTBEAT, rank
 from palette_portal.orchestration.actions import announce_subject, record_event, ring
 from palette_portal.orchestration.models import Severity
@@ -33,7 +33,9 @@ def record_report(*, machine: Machine, report: Report) -> None:
     if report.phase == HEARTBEAT:
         _record_heartbeat(machine, report)
     else:
-        _record_phase(machine, report)
+        cluster = _record_phase(machine, report)
+        # By itself: the whole cluster's nodes ring it, and would wait for each other's reports.
+        ring(cluster.wake_reference)
 
 
 def _record_heartbeat(machine: Machine, report: Report) -> None:
@@ -42,10 +44,9 @@ def _record_heartbeat(machine: Machine, report: Report) -> None:
 
 
 @transaction.atomic
-def _record_phase(machine: Machine, report: Report) -> None:
+def _record_phase(machine: Machine, report: Report) -> Cluster:
     # Before the row's lock: the engine, too, locks what is waited for before it writes our rows.
     ring(machine.wake_reference)
-    ring(machine.cluster.wake_reference)
     machine = Machine.objects.select_for_update(of=("self",)).select_related("cluster").get(pk=machine.pk)
     is_news = _is_news(machine, report)
     machine.last_report_at = timezone.now()
@@ -59,6 +60,7 @@ def _record_phase(machine: Machine, report: Report) -> None:
     if report.phase == "packs-applied":
         fresh = ClusterLayer.objects.filter(cluster=machine.cluster, applied_at=None)
         fresh.update(applied_at=timezone.now())
+    return machine.cluster
 
 
 def _is_news(machine: Machine, report: Report) -> bool:

@@ -89,7 +89,7 @@ def ensure_machine_configured(work: Work) -> Outcome:
     vm, spec = work.find_vm(), clone_spec(machine)
     if differences(vm, spec):
         work.context.still_mine()
-        if busy := work.follow(start_reconfigure(work.vcenter, vm.moid, spec, vm), message):
+        if busy := work.follow_quick(start_reconfigure(work.vcenter, vm.moid, spec, vm), message):
             return busy
         vm = work.find_vm()
     mac_address = vm.nics[0].mac_address if vm.nics else ""
@@ -97,7 +97,7 @@ def ensure_machine_configured(work: Work) -> Outcome:
     complete = replace(spec, extra_config={**spec.extra_config, **documents})
     if differences(vm, complete):
         work.context.still_mine()
-        if busy := work.follow(start_reconfigure(work.vcenter, vm.moid, complete, vm), message):
+        if busy := work.follow_quick(start_reconfigure(work.vcenter, vm.moid, complete, vm), message):
             return busy
     return _configured(machine, mac_address)
 
@@ -199,7 +199,7 @@ def ensure_guestinfo_blanked(work: Work) -> Outcome:
     vm, blank = work.find_vm(), blank_guestinfo()
     if any(vm.extra_config.get(key, "") != value for key, value in blank.items()):
         work.context.still_mine()
-        if busy := work.follow(set_extra_config(work.vcenter, vm.moid, blank), message):
+        if busy := work.follow_quick(set_extra_config(work.vcenter, vm.moid, blank), message):
             return busy
     gone = f"No secret of {work.machine.name} is readable in vCenter."
     return Done(gone, (_note("SecretsRemoved", gone, work.machine),))

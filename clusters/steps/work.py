@@ -4,6 +4,7 @@ The cloud account is read again at every attempt, so a corrected password counts
 remembered as "vsphere-task:<account>:<moid>"; clusters.watcher rings that name when the task changes.
 """
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, wraps
@@ -43,14 +44,12 @@ class Work:
     def cluster(self) -> Cluster:
         if "machine" in self.context.arguments:
             return self.machine.cluster
-        rows = Cluster.objects.select_related("cloud_account", "gateway")
+        rows = Cluster.objects.select_related("cloud_account")
         return rows.get(pk=self.context.subject.id)
 
     @cached_property
     def machine(self) -> Machine:
-        rows = Machine.objects.select_related(
-            "pool", "placement", "cluster__cloud_account", "cluster__gateway"
-        )
+        rows = Machine.objects.select_related("pool", "placement", "cluster__cloud_account")
         return rows.get(pk=self.context.arguments["machine"])
 
     @property
@@ -88,6 +87,13 @@ class Work:
             return None
         self.context.keep_reference(self._reference(task_moid))
         return self._look_at(task_moid, message, first_look_seconds)
+
+    def follow_quick(self, task_moid: str | None, message: str) -> Wait | None:
+        """As `follow`, for tasks that mostly take a moment: waiting here costs less than coming again."""
+        if task_moid is None or self.follow(task_moid, message) is None:
+            return None
+        time.sleep(FIRST_LOOK_SECONDS)
+        return self._look_at(task_moid, message, FIRST_LOOK_SECONDS)
 
     def _look_at(self, task_moid: str, message: str, look_again_seconds: float) -> Wait | None:
         try:

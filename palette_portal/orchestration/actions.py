@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
-from django.db.models import QuerySet
+from django.db.models import CharField, Func, QuerySet
 from django.db.models.functions import Now
 from django.utils.module_loading import import_string
 
@@ -35,6 +35,9 @@ __all__ = [
     "start_operation",
     "steps_still_running",
 ]
+
+
+_TRANSACTION_ID = Func(template="pg_current_xact_id()::text", output_field=CharField())
 
 
 class OperationActive(Conflict):
@@ -193,15 +196,18 @@ def retry_step_now(step: Step, *, by: User | None) -> None:
     )
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def ring(external_ref: str) -> int:
     """Make due now what waits for the reference, and what failed with it and pauses before its next attempt.
 
     A step about to wait for it will not wait.
     """
     lock_reference(external_ref)
-    Ring.objects.update_or_create(
-        external_ref=external_ref, defaults={"transaction": _transaction_id(), "rung_at": Now()}
+    Ring.objects.bulk_create(
+        [Ring(external_ref=external_ref, transaction=_TRANSACTION_ID, rung_at=Now())],
+        update_conflicts=True,
+        unique_fields=["external_ref"],
+        update_fields=["transaction", "rung_at"],
     )
     waiting = Step.objects.select_for_update(skip_locked=True, of=("self",)).filter(
         external_ref=external_ref,
@@ -275,13 +281,6 @@ def lock_reference(external_ref: str) -> None:
     """Until the transaction ends, ringing the reference and beginning to wait for it happen one by one."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [external_ref])
-
-
-def _transaction_id() -> str:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_current_xact_id()::text")
-        row: tuple[str] = cursor.fetchone()
-        return row[0]
 
 
 def _change(operation: Operation, step_id: UUID) -> Change:

@@ -34,6 +34,12 @@ def project_admin(db: None) -> User:
     return make_user("pia", Role.PROJECT_ADMIN, project=make_project())
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests in which the last try fails anyway."""
+    monkeypatch.setattr(forced, "PATIENCE", timedelta(seconds=1))
+
+
 def delete(stage: Stage, by: User) -> None:
     delete_cluster(cluster=stage.cluster, by=by)
     follow_latest(stage)
@@ -146,6 +152,7 @@ def test_force_twice_is_refused(stage: Stage, project_admin: User) -> None:
         force_delete_cluster(cluster=stage.cluster, by=project_admin)
 
 
+@pytest.mark.usefixtures("impatient")
 def test_force_lists_what_remains_and_keeps_its_addresses(stage: Stage, project_admin: User) -> None:
     run(stage, workers=1, has_own_folder=True)
     attach_volume(stage.vcenter, "shop-cp-1", volume="ledger")
@@ -172,6 +179,7 @@ def test_force_lists_what_remains_and_keeps_its_addresses(stage: Stage, project_
     }
 
 
+@pytest.mark.usefixtures("impatient")
 def test_force_releases_the_addresses_of_what_is_gone(stage: Stage, project_admin: User) -> None:
     run(stage, workers=1)
     stage.lab.fail("Destroy_Task", times=0, name="shop-cp-1")
@@ -185,11 +193,9 @@ def test_force_releases_the_addresses_of_what_is_gone(stage: Stage, project_admi
     assert leftovers(stage)[LeftoverKind.MACHINE] == ["shop-cp-1"]
 
 
-def test_force_without_vcenter_lists_what_the_portal_remembers(
-    stage: Stage, project_admin: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("impatient")
+def test_force_without_vcenter_lists_what_the_portal_remembers(stage: Stage, project_admin: User) -> None:
     run(stage, workers=1)
-    monkeypatch.setattr(forced, "PATIENCE", timedelta(seconds=1))
     with stage.outage():
         delete(stage, project_admin)
         stage.go_on_until(lambda: stage.step("shop-cp-1/powered-off").reason == "Unreachable")
@@ -234,6 +240,7 @@ def test_machine_that_does_not_go_is_given_up_after_some_seconds(stage: Stage, p
     assert "not removed within 20 seconds" in stage.step("shop-cp-1/last-try").message
 
 
+@pytest.mark.usefixtures("impatient")
 def test_leftovers_turn_green_when_they_are_gone(stage: Stage, project_admin: User) -> None:
     run(stage, has_own_folder=True)
     stuck_in_vcenter(stage, project_admin)
@@ -258,6 +265,7 @@ def test_leftovers_turn_green_when_they_are_gone(stage: Stage, project_admin: Us
     assert "Nothing of the cluster remains" in told.message
 
 
+@pytest.mark.usefixtures("impatient")
 def test_schedule_frees_the_addresses_without_anybody(stage: Stage, project_admin: User) -> None:
     run(stage)
     stuck_in_vcenter(stage, project_admin)
@@ -277,6 +285,7 @@ def test_schedule_frees_the_addresses_without_anybody(stage: Stage, project_admi
     assert stage.lab.calls() == {}
 
 
+@pytest.mark.usefixtures("impatient")
 def test_machine_that_comes_back_between_two_looks_is_there(stage: Stage, project_admin: User) -> None:
     run(stage)
     stuck_in_vcenter(stage, project_admin)
@@ -291,6 +300,7 @@ def test_machine_that_comes_back_between_two_looks_is_there(stage: Stage, projec
     assert held(stage) == ["shop", "shop-cp-1"]
 
 
+@pytest.mark.usefixtures("impatient")
 def test_check_without_vcenter_changes_nothing(stage: Stage, project_admin: User) -> None:
     run(stage)
     stuck_in_vcenter(stage, project_admin)
@@ -304,6 +314,7 @@ def test_check_without_vcenter_changes_nothing(stage: Stage, project_admin: User
     assert leftovers(stage) == before
 
 
+@pytest.mark.usefixtures("impatient")
 def test_check_after_the_account_was_deleted_says_so(stage: Stage, project_admin: User) -> None:
     run(stage)
     stuck_in_vcenter(stage, project_admin)
@@ -320,6 +331,7 @@ def test_check_after_the_account_was_deleted_says_so(stage: Stage, project_admin
     assert set(orphaned_claims(stage.pool).values_list("owner_name", flat=True)) == {"shop", "shop-cp-1"}
 
 
+@pytest.mark.usefixtures("impatient")
 def test_no_operation_is_left_behind(stage: Stage, project_admin: User) -> None:
     run(stage)
     stuck_in_vcenter(stage, project_admin)
