@@ -28,6 +28,8 @@ TASK_REFERENCE = "vsphere-task"
 SAFETY_SECONDS = 10
 # Short tasks are over before the watcher has seen them begin.
 FIRST_LOOK_SECONDS = 0.1
+# A change of a machine's settings is over by then, mostly; coming again would take as long.
+MOMENT_SECONDS = 0.05
 # Clones run for minutes, many at once: a look at each every few seconds would cost more than it tells.
 TASK_SAFETY_SECONDS = 30
 
@@ -92,7 +94,7 @@ class Work:
         """As `follow`, for tasks that mostly take a moment: waiting here costs less than coming again."""
         if task_moid is None or self.follow(task_moid, message) is None:
             return None
-        time.sleep(FIRST_LOOK_SECONDS)
+        time.sleep(MOMENT_SECONDS)
         return self._look_at(task_moid, message, FIRST_LOOK_SECONDS)
 
     def _look_at(self, task_moid: str, message: str, look_again_seconds: float) -> Wait | None:

@@ -2,7 +2,7 @@
 
 import contextlib
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
@@ -162,13 +162,18 @@ class VSphere:
         return [vm._GetMoId() for vm in self.collect(vim.VirtualMachine, "name")]
 
     def remove(self, moids: list[str]) -> None:
-        """Power off and destroy, whatever the state."""
-        for vm, values in self.collect(vim.VirtualMachine, "runtime.powerState").items():
-            if vm._GetMoId() in moids:
-                with contextlib.suppress(vmodl.fault.ManagedObjectNotFound):
-                    self._remove(vm, values["runtime.powerState"])
+        """Power off and destroy, whatever the state; all side by side."""
+        found = self.collect(vim.VirtualMachine, "runtime.powerState").items()
+        states = {vm: values["runtime.powerState"] for vm, values in found if vm._GetMoId() in moids}
+        self._wait_for_all(vm.PowerOffVM_Task for vm, state in states.items() if state == "poweredOn")
+        self._wait_for_all(vm.Destroy_Task for vm in states)
 
-    def _remove(self, vm: Any, power_state: str) -> None:
-        if power_state == "poweredOn":
-            self.wait(vm.PowerOffVM_Task())
-        self.wait(vm.Destroy_Task())
+    def _wait_for_all(self, starts: Iterable[Callable[[], Any]]) -> None:
+        """Those whose machine is gone meanwhile are left out."""
+        tasks = []
+        for start in starts:
+            with contextlib.suppress(vmodl.fault.ManagedObjectNotFound):
+                tasks.append(start())
+        for task in tasks:
+            with contextlib.suppress(vmodl.fault.ManagedObjectNotFound):
+                self.wait(task)

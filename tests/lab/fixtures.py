@@ -34,6 +34,7 @@ def vcenter(lab: Lab) -> Iterator[VSphere]:
         before = set(session.machine_ids())
         yield session
         lab.heal()
+    lab.set_durations(power_off_seconds=0, destroy_seconds=0)
     lab.wait_for_tasks()
     with lab.connect() as session:
         session.remove([moid for moid in session.machine_ids() if moid not in before])

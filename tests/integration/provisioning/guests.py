@@ -79,7 +79,7 @@ class Guests:
         }
 
     def _boot(self, name: str, options: dict[str, str]) -> None:
-        user_data = yaml.safe_load(base64.b64decode(options["guestinfo.userdata"]))
+        user_data = yaml.load(base64.b64decode(options["guestinfo.userdata"]), yaml.CSafeLoader)
         metadata = yaml.safe_load(base64.b64decode(options["guestinfo.metadata"]))
         self.listen(name, user_data)
         files = {entry["path"]: entry["content"] for entry in user_data["write_files"]}
