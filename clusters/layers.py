@@ -1,10 +1,8 @@
 """The packs of a cluster as Cluster Details shows them, its profiles, and newer versions of those."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
-
-from django.db.models import OuterRef, Q, Subquery
 
 from clusters.models import Cluster, ClusterLayer, Machine
 from clusters.phases import FAILED, has_reached
@@ -54,11 +52,11 @@ class ShownStack:
 
 
 def stack_of(cluster: Cluster) -> ShownStack:
-    """Three queries; afterwards cluster and layers know their versions and profiles."""
+    """Four queries; afterwards cluster and layers know their versions and profiles."""
     add_ons, layers = list(cluster.add_ons.all()), list(cluster.layers.all())
     wanted = [cluster.profile_version_id, *(add_on.version_id for add_on in add_ons)]
     ids = [version_id for version_id in wanted if version_id is not None]
-    found = _with_newest(ids) if ids else {}
+    found = ProfileVersion.objects.select_related("profile").in_bulk(ids)
     if cluster.profile_version_id is not None:
         cluster.profile_version = found[cluster.profile_version_id]
     for add_on in add_ons:
@@ -66,33 +64,27 @@ def stack_of(cluster: Cluster) -> ShownStack:
     by_id = {add_on.pk: add_on for add_on in add_ons}
     for layer in layers:
         layer.add_on = by_id.get(layer.add_on_id) if layer.add_on_id else None
-    return ShownStack(_profiles(cluster, [found[version_id] for version_id in ids], found), layers)
-
-
-def _with_newest(ids: Sequence[UUID]) -> dict[UUID, ProfileVersion]:
-    """These versions and the newest published ones of their profiles."""
-    profiles = ProfileVersion.objects.filter(pk__in=ids).order_by().values("profile")
-    published = ProfileVersion.objects.filter(profile=OuterRef("profile")).exclude(published_at=None)
-    newest = Subquery(published.order_by("-rank").values("pk")[:1])
-    rows = ProfileVersion.objects.filter(Q(pk__in=ids) | Q(pk=newest), profile__in=profiles)
-    return {row.pk: row for row in rows.order_by("rank").select_related("profile")}
-
-
-def _profiles(
-    cluster: Cluster, versions: Sequence[ProfileVersion], found: Mapping[UUID, ProfileVersion]
-) -> list[ShownProfile]:
-    """No newer ones for a cluster that leaves."""
-    published = [version for version in found.values() if version.is_published]
-    newest = {} if cluster.state in LEAVING else {version.profile_id: version for version in published}
-    return [
-        ShownProfile(
-            version=version,
-            newer=last if last and last.rank > version.rank else None,
-            is_own=version.pk == cluster.profile_version_id,
-        )
+    versions = [found[version_id] for version_id in ids]
+    # Nothing newer for one that leaves.
+    newer = _newer(versions) if versions and cluster.state not in LEAVING else {}
+    shown = [
+        ShownProfile(version, newer.get(version.pk), is_own=version.pk == cluster.profile_version_id)
         for version in versions
-        for last in (newest.get(version.profile_id),)
     ]
+    return ShownStack(shown, layers)
+
+
+def _newer(versions: Sequence[ProfileVersion]) -> dict[UUID, ProfileVersion]:
+    """The newest published version of the profile, by the version that is older. Mostly there is none."""
+    of_profile = {version.profile_id: version for version in versions}
+    published = ProfileVersion.objects.filter(profile__in=of_profile).exclude(published_at=None)
+    newer = {}
+    for found in published.filter(rank__gt=min(version.rank for version in versions)).order_by("rank"):
+        version = of_profile[found.profile_id]
+        if found.rank > version.rank:
+            found.profile = version.profile
+            newer[version.pk] = found
+    return newer
 
 
 def _word(
