@@ -22,6 +22,7 @@ from tests.factories import (
     make_machine,
     make_machine_pool,
     make_project,
+    make_tenant,
     make_user,
 )
 from tests.integration.clusters.listed import copies_of, deleted, make_profile
@@ -266,6 +267,29 @@ def test_list_sorts_by_what_clusters_belong_to_and_then_by_name(client: Client, 
     assert names(client, "sort=project") == ["body", "a", "m", "x", "z", "shop"]
     assert names(client, "sort=gateway") == ["a", "body", "m", "x", "z", "shop"]
     assert names(client, "sort=gateway&q=bo") == [body.name]
+
+
+@pytest.mark.parametrize("sort", ["gateway", "-project", "profile"])
+def test_orders_by_what_clusters_belong_to_keep_to_rights_and_filters(
+    client: Client, shop: Cluster, sort: str
+) -> None:
+    starter = make_profile("starter")
+    for name, project in (("tools", "platform"), ("web", "payments"), ("wiki", "payments")):
+        make_cluster(project=make_project(name=project), name=name, profile_version=starter, tags=["prod"])
+    make_cluster(project=make_project(), name="gone", state="Running")
+    deleted(Cluster.objects.get(name="gone"), hours_ago=1)
+    theirs = make_cluster(make_gateway(make_tenant("other")), name="theirs")
+
+    for query, found in (
+        ("", ["shop", "tools", "web", "wiki"]),
+        ("tag=prod&q=w", ["web", "wiki"]),
+        (f"profile={starter.profile_id}", ["tools", "web", "wiki"]),
+        ("state=Deleted&state=Running", ["gone", "shop"]),
+    ):
+        assert sorted(names(client, f"{query}&sort={sort}")) == found
+    assert theirs.tenant != shop.tenant
+    client.force_login(make_user("vera", Role.PROJECT_VIEWER, project=make_project(name="platform")))
+    assert names(client, f"sort={sort}") == ["tools"]
 
 
 @pytest.mark.parametrize(
