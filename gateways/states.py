@@ -117,7 +117,9 @@ def check_serving(gateway: "PrivateCloudGateway") -> None:
 
 def check_renamable(gateway: "PrivateCloudGateway") -> None:
     """Raise Conflict with the reason while the gateway goes."""
-    check_deletable(gateway)
+    check_is_not_system(gateway)
+    if gateway.state in (GatewayState.DELETING, GatewayState.DELETED):
+        raise Conflict("A gateway that is deleted keeps its name.")
 
 
 _NO_RESET: dict[str, str] = {

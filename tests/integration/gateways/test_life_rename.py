@@ -122,6 +122,7 @@ def test_rename_while_it_is_deleted_is_refused(client: Client, admin: User) -> N
     response = client.post(url(gateway), {"name": "dc-north"})
 
     assert response.status_code == 409
+    assert "A gateway that is deleted keeps its name." in response.content.decode()
     assert name_of(gateway) == "dc-east"
 
 
