@@ -15,6 +15,7 @@ from clusters.models import Cluster, ClusterPurpose, ClusterSecrets, Machine, Ma
 from clusters.states import ClusterState, check_changeable, why_not
 from clusters.views.loading import Rights
 from gateways.releases import next_release, published_releases
+from palette_portal.orchestration.actions import OperationActive
 from palette_portal.orchestration.models import OperationState
 from palette_portal.orchestration.progress import Progress, latest_progress
 
@@ -75,7 +76,7 @@ def aside_context(cluster: Cluster, progress: Progress | None, rights: Rights) -
         "placements": [placement for pool in pools for placement in pool.placements.all()],
         "certificates_expire_at": _certificates_expire_at(cluster),
         "profiles": stack.profiles,
-        "update_reason": rights.change or why_not(check_changeable, cluster),
+        "update_reason": change_reason(cluster, progress, rights),
     }
 
 
@@ -105,9 +106,17 @@ def _certificates_expire_at(cluster: Cluster) -> datetime | None:
     )
 
 
-def nodes_context(cluster: Cluster, rights: Rights) -> dict[str, Any]:
+def change_reason(cluster: Cluster, progress: Progress | None, rights: Rights) -> str:
+    """Why no change of it can begin now, as check_can_begin says, on what the page knows already."""
+    if reason := rights.change or why_not(check_changeable, cluster):
+        return reason
+    is_busy = progress is not None and progress.operation.is_active
+    return OperationActive(cluster.subject).reason if is_busy else ""
+
+
+def nodes_context(cluster: Cluster, progress: Progress | None, rights: Rights) -> dict[str, Any]:
     """The machines of each pool as `shown_machines`; pools without any as well."""
-    reason = rights.change or why_not(check_changeable, cluster)
+    reason = change_reason(cluster, progress, rights)
     machines = Machine.objects.present().select_related("placement").order_by("index")
     shown = Prefetch("machines", machines, to_attr="shown_machines")
     pools = cluster.machine_pools.prefetch_related(shown)

@@ -84,7 +84,7 @@ class _Page:
     def snapshot(self) -> list[Message]:
         cluster = self._cluster()
         head = head_context(cluster)
-        messages = [self._state(head), self._actions(cluster)]
+        messages = [self._state(head), self._actions(cluster, head["progress"])]
         if self.tab == "overview":
             messages.append(_patch("clusters/_steps.html", {**head, "retry_denied": self.rights.change}))
         return [*messages, *self._tab(cluster, head["progress"])]
@@ -109,12 +109,12 @@ class _Page:
             context = {"cluster": cluster, "shown": ShownStep(step), "retry_denied": self.rights.change}
             messages.append(_patch("clusters/_step.html", context))
         if step is not None and step.state == StepState.DONE:
-            messages.append(self._actions(cluster))
+            messages.append(self._actions(cluster, head["progress"]))
         return [*messages, *self._tab(cluster, head["progress"])]
 
     def _tab(self, cluster: Cluster, progress: Progress | None) -> list[Message]:
         if self.tab == "nodes":
-            return [_patch("clusters/_node_table.html", nodes_context(cluster, self.rights))]
+            return [_patch("clusters/_node_table.html", nodes_context(cluster, progress, self.rights))]
         if self.tab != "overview":
             return []
         context = aside_context(cluster, progress, self.rights)
@@ -127,8 +127,8 @@ class _Page:
     def _state(self, head: Mapping[str, object]) -> Message:
         return _patch("clusters/_cluster_state.html", {**head, "change_denied": self.rights.change})
 
-    def _actions(self, cluster: Cluster) -> Message:
-        return _patch("clusters/_cluster_actions.html", actions_context(cluster, self.rights))
+    def _actions(self, cluster: Cluster, progress: Progress | None) -> Message:
+        return _patch("clusters/_cluster_actions.html", actions_context(cluster, progress, self.rights))
 
     def _cluster(self) -> Cluster:
         return Cluster.objects.select_related(

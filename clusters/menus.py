@@ -3,9 +3,10 @@
 from typing import Any
 
 from clusters.actions.kubeconfig import reason_against_kubeconfig
+from clusters.details import change_reason
 from clusters.leaving import leaving_context
 from clusters.models import Cluster, ClusterPurpose
-from clusters.states import ClusterState, check_changeable, why_not
+from clusters.states import ClusterState
 from clusters.views.loading import Rights
 from gateways.states import (
     check_deletable,
@@ -14,9 +15,10 @@ from gateways.states import (
     check_resizable,
     reason_against_state,
 )
+from palette_portal.orchestration.progress import Progress
 
 
-def actions_context(cluster: Cluster, rights: Rights) -> dict[str, Any]:
+def actions_context(cluster: Cluster, progress: Progress | None, rights: Rights) -> dict[str, Any]:
     """Context of clusters/_cluster_actions.html; each reason is empty for what is possible."""
     context: dict[str, Any] = {
         "cluster": cluster,
@@ -25,7 +27,7 @@ def actions_context(cluster: Cluster, rights: Rights) -> dict[str, Any]:
     }
     if cluster.purpose == ClusterPurpose.GATEWAY:
         return context | _gateway_reasons(cluster, rights)
-    update = {"update_reason": rights.change or why_not(check_changeable, cluster)}
+    update = {"update_reason": change_reason(cluster, progress, rights)}
     return context | update | leaving_context(cluster, rights)
 
 

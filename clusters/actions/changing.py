@@ -11,7 +11,12 @@ from clusters.changes import gone_key, remove_machines_plan
 from clusters.models import Cluster, Machine, MachinePool
 from clusters.states import MachineState, check_changeable
 from palette_portal.http import Conflict
-from palette_portal.orchestration.actions import announce_subject, cancel_operation, start_operation
+from palette_portal.orchestration.actions import (
+    OperationActive,
+    announce_subject,
+    cancel_operation,
+    start_operation,
+)
 from palette_portal.orchestration.models import Operation, OperationKind
 from palette_portal.orchestration.steps import StepSpec
 from palette_portal.tenants import audit
@@ -20,6 +25,13 @@ from palette_portal.tenants.permissions import Permission, check
 
 CHANGES = (OperationKind.SCALE, OperationKind.REPLACE, OperationKind.UPDATE)
 LEFT = "left:"
+
+
+def check_can_begin(cluster: Cluster) -> None:
+    """Raise Conflict with the reason while a change of it cannot begin; begin_change asks once more."""
+    check_changeable(cluster)
+    if Operation.objects.of(cluster.subject).active().exists():
+        raise OperationActive(cluster.subject)
 
 
 def lock_for_change(cluster: Cluster, *, by: User | None) -> Cluster:

@@ -41,7 +41,7 @@ def resize_pool(
 
 def check_size(pool: MachinePool, size: int, *, by: User | None) -> None:
     if size == pool.size:
-        raise Conflict(f"{pool.name} has {size} nodes already.")
+        raise Conflict(f"{pool.name} has {size} node{'' if size == 1 else 's'} already.")
     if pool.is_worker:
         _check_worker_size(pool, size, by=by)
     elif size not in MASTER_SIZES:

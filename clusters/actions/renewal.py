@@ -4,7 +4,7 @@ What is about to happen is planned first, without doing it, so that a page can s
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.db import transaction
@@ -47,6 +47,12 @@ class Renewal:
     removed_taints: Sequence[Mapping[str, str]] = ()
     places: tuple[PlacementRequest, ...] | None = None
     replaced: tuple[Machine, ...] = ()
+    staying: tuple[Machine, ...] = ()
+
+    @property
+    def makes_anew(self) -> bool:
+        """All that there is becomes of an older generation."""
+        return self.places is not None or any(name in self.settings for name in HARDWARE)
 
     @property
     def changes_nodes(self) -> bool:
@@ -65,15 +71,22 @@ def plan_renewal(pool: MachinePool, request: PoolRequest) -> Renewal:
     labels |= {key: value for key, value in request.labels.items() if pool.labels.get(key) != value}
     wanted = [taint.as_json() for taint in request.taints]
     places = request.placements if _places_differ(pool, request.placements) else None
-    is_made_anew = places is not None or any(name in settings for name in HARDWARE)
-    return Renewal(
+    renewal = Renewal(
         settings=settings,
         labels=labels,
         taints=[taint for taint in wanted if taint not in pool.taints],
         removed_taints=[taint for taint in pool.taints if taint not in wanted],
         places=places,
-        replaced=tuple(_machines(pool)) if is_made_anew else (),
     )
+    return _with_machines(renewal, pool)
+
+
+def _with_machines(renewal: Renewal, pool: MachinePool) -> Renewal:
+    """What a change that was stopped has left as it was before goes with any other change."""
+    machines = _machines(pool)
+    replaced = [one for one in machines if renewal.makes_anew or one.generation != pool.generation]
+    staying = [machine for machine in machines if machine not in replaced]
+    return replace(renewal, replaced=tuple(replaced), staying=tuple(staying))
 
 
 def _check_possible(pool: MachinePool, request: PoolRequest) -> None:
@@ -150,9 +163,11 @@ def edit_pool(*, pool: MachinePool, request: PoolRequest, by: User) -> Operation
     if renewal.is_empty:
         raise Conflict(f"Nothing of {pool.name} is different.")
     _save(pool, request, renewal)
-    steps = _change_nodes(pool, renewal) if not renewal.replaced else _renew(pool, renewal.replaced)
-    if not pool.is_worker and "takes_workloads" in renewal.settings and not renewal.replaced:
-        steps += _open_masters(pool)
+    steps = _change_nodes(renewal)
+    if not pool.is_worker and "takes_workloads" in renewal.settings:
+        steps += _open_masters(pool, renewal.staying)
+    if renewal.replaced:
+        steps += _renew(pool, renewal.replaced)
     operation = begin_change(cluster, steps, kind=OperationKind.UPDATE, by=by) if steps else None
     note_in_audit(cluster, action="edit node pool", by=by, pool=pool.name, replaced=len(renewal.replaced))
     return operation
@@ -163,14 +178,14 @@ def _save(pool: MachinePool, request: PoolRequest, renewal: Renewal) -> None:
         setattr(pool, name, value)
     pool.labels = dict(request.labels)
     pool.taints = [taint.as_json() for taint in request.taints]
-    pool.generation += bool(renewal.replaced)
+    pool.generation += renewal.makes_anew
     pool.save()
     if renewal.places is not None:
         pool.placements.update(is_given_up=True)
         Placement.objects.bulk_create(Placement(pool=pool, **vars(place)) for place in renewal.places)
 
 
-def _change_nodes(pool: MachinePool, renewal: Renewal) -> list[StepSpec]:
+def _change_nodes(renewal: Renewal) -> list[StepSpec]:
     if not renewal.changes_nodes:
         return []
     arguments = {
@@ -178,17 +193,17 @@ def _change_nodes(pool: MachinePool, renewal: Renewal) -> list[StepSpec]:
         "taints": list(renewal.taints),
         "removed_taints": list(renewal.removed_taints),
     }
-    return [_change_node(machine, arguments) for machine in _machines(pool)]
+    return [_change_node(machine, arguments) for machine in renewal.staying]
 
 
 MASTER_TAINT = {"key": "node-role.kubernetes.io/control-plane", "value": "", "effect": "NoSchedule"}
 
 
-def _open_masters(pool: MachinePool) -> list[StepSpec]:
+def _open_masters(pool: MachinePool, masters: Sequence[Machine]) -> list[StepSpec]:
     """Worker capability is the absence of one taint."""
     gone, there = ([MASTER_TAINT], []) if pool.takes_workloads else ([], [MASTER_TAINT])
     arguments = {"labels": {}, "taints": there, "removed_taints": gone}
-    return [_change_node(machine, arguments, word="capability") for machine in _machines(pool)]
+    return [_change_node(machine, arguments, word="capability") for machine in masters]
 
 
 def _change_node(machine: Machine, arguments: Mapping[str, Any], *, word: str = "changed") -> StepSpec:

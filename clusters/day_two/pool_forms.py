@@ -17,6 +17,7 @@ from ippools.usage import with_counts
 
 PREFIX = "w1"
 SAME_NAME = "A node pool keeps its name."
+SAME_PLACE = "The master pool cannot move: its nodes hold the cluster's data on their datastores."
 OTHER_SIZE = "Changed with Resize, so that its nodes stay what they are."
 
 
@@ -41,8 +42,7 @@ class EditMasterForm(MasterPoolForm):
     def _offer_zones(
         self, data: QueryDict | None, places: Mapping[str, Any], like: Mapping[str, Any]
     ) -> None:
-        """The control plane holds the cluster's data where it is."""
-        self.fields["zones"].disabled = True
+        _lock(self, "zones", SAME_PLACE)
         super()._offer_zones(data, places, like)
         for zone in self.zone_forms:
             for field in zone.fields.values():

@@ -1,3 +1,4 @@
+from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
@@ -34,12 +35,9 @@ def cluster_nodes(request: HttpRequest, cluster_id: UUID) -> HttpResponse:
     cluster = get_cluster_or_404(request, cluster_id)
     after = Event.objects.filter(tenant_id=cluster.tenant_id).last_number()
     rights = rights_of(signed_in(request), cluster)
-    return tab_page(
-        request,
-        "nodes",
-        cluster,
-        {**head_context(cluster), **nodes_context(cluster, rights), "after": after},
-    )
+    head = head_context(cluster)
+    nodes = nodes_context(cluster, head["progress"], rights)
+    return tab_page(request, "nodes", cluster, {**head, **nodes, "after": after})
 
 
 @require_safe
@@ -62,9 +60,10 @@ def step_retry(request: HttpRequest, cluster_id: UUID, step_id: UUID) -> HttpRes
     return render(request, "clusters/_step.html", {"shown": ShownStep(step), "cluster": cluster})
 
 
-def tab_page(request: HttpRequest, tab: str, cluster: Cluster, context: dict[str, object]) -> HttpResponse:
+def tab_page(request: HttpRequest, tab: str, cluster: Cluster, context: dict[str, Any]) -> HttpResponse:
+    """`context` has the head's."""
     crumbs = [("Clusters", reverse("clusters:list")), (cluster.name, "")]
-    actions = actions_context(cluster, rights_of(signed_in(request), cluster))
+    actions = actions_context(cluster, context["progress"], rights_of(signed_in(request), cluster))
     shell = {"tab": tab, "crumbs": crumbs, **actions}
     response = render(request, f"clusters/cluster_{tab}.html", {**context, **shell})
     patch_vary_headers(response, ["HX-Request"])

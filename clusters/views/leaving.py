@@ -18,6 +18,7 @@ from clusters.actions.leaving import (
     force_delete_cluster,
 )
 from clusters.actions.leftovers import check_leftovers
+from clusters.details import progress_of_cluster
 from clusters.leaving import leftovers_context
 from clusters.menus import actions_context
 from clusters.models import Cluster, ClusterPurpose
@@ -99,7 +100,8 @@ def cluster_force_delete(request: HttpRequest, cluster_id: UUID) -> HttpResponse
 def cluster_actions(request: HttpRequest, cluster_id: UUID) -> HttpResponse:
     """The head's buttons and menu, asked for when the time to force has come; an open menu stays open."""
     cluster = get_cluster_or_404(request, cluster_id)
-    context = actions_context(cluster, rights_of(signed_in(request), cluster))
+    progress = progress_of_cluster(cluster)
+    context = actions_context(cluster, progress, rights_of(signed_in(request), cluster))
     return render(request, "clusters/_cluster_actions.html", {**context, "oob": True})
 
 

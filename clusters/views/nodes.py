@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from clusters.actions.changing import stop_change
+from clusters.actions.changing import check_can_begin, stop_change
 from clusters.actions.pools import MASTER_SIZES, check_pool_deletable, delete_pool, resize_pool
 from clusters.actions.renewal import check_replaceable, replace_machine
 from clusters.actions.repair import set_repair
@@ -20,6 +20,8 @@ from clusters.troubles import trouble_of
 from clusters.views.dialogs import Dialog, go_to, page_of, show_dialog
 from clusters.views.loading import get_cluster_for_change
 from palette_portal.http import Conflict
+from palette_portal.orchestration.actions import OperationActive
+from palette_portal.tenants.models import User
 from palette_portal.tenants.requests import signed_in
 
 MOST_NODES = 500
@@ -32,21 +34,31 @@ def pool_resize(request: HttpRequest, cluster_id: UUID, pool_id: UUID) -> HttpRe
     cluster = get_cluster_for_change(request, cluster_id)
     pool = get_pool_or_404(cluster, pool_id)
     dialog = Dialog(f"Resize {pool}", "Resize", "clusters/_pool_resize_body.html", tone="primary")
-    sizes = [size for size in MASTER_SIZES if size > pool.size]
-    typed = request.POST.get("size", str(pool.size)).strip()
+    sizes = [str(size) for size in MASTER_SIZES if size > pool.size]
+    typed = request.POST.get("size", str(pool.size) if pool.is_worker else "".join(sizes[:1])).strip()
     asked: dict[str, Any] = {"pool": pool, "sizes": sizes, "typed": typed}
     try:
-        check_changeable(cluster)
+        check_can_begin(cluster)
         _check_resizable(pool)
         if request.method != "POST":
             return show_dialog(request, cluster, dialog, **asked)
-        if error := _size_error(typed):
+        if error := _size_error(typed) or _resize(pool, int(typed), by=signed_in(request)):
             return show_dialog(request, cluster, dialog, status=422, size_error=error, **asked)
-        resize_pool(pool=pool, size=int(typed), by=signed_in(request))
     except Conflict as conflict:
         return show_dialog(request, cluster, dialog, status=409, refused=conflict.reason)
     messages.info(request, f"{pool} is going from {pool.size} to {typed} nodes.")
     return go_to(request, page_of(cluster))
+
+
+def _resize(pool: MachinePool, size: int, *, by: User) -> str:
+    """What is wrong with the size, empty when it is being done. Raise OperationActive."""
+    try:
+        resize_pool(pool=pool, size=size, by=by)
+    except OperationActive:
+        raise
+    except Conflict as conflict:
+        return conflict.reason
+    return ""
 
 
 def _check_resizable(pool: MachinePool) -> None:
@@ -77,7 +89,7 @@ def pool_delete(request: HttpRequest, cluster_id: UUID, pool_id: UUID) -> HttpRe
         "typed_wrong": False,
     }
     try:
-        check_changeable(cluster)
+        check_can_begin(cluster)
         check_pool_deletable(pool)
         if request.method != "POST":
             return show_dialog(request, cluster, dialog, **asked)
@@ -99,7 +111,7 @@ def node_replace(request: HttpRequest, cluster_id: UUID, machine_id: UUID) -> Ht
     machine = get_object_or_404(present, pk=machine_id)
     dialog = Dialog(f"Replace {machine}?", "Replace node", "clusters/_node_replace_body.html", tone="primary")
     try:
-        check_changeable(cluster)
+        check_can_begin(cluster)
         check_replaceable(machine)
         if request.method != "POST":
             trouble = trouble_of(machine, watching_since=machine.created_at)

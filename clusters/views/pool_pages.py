@@ -11,6 +11,7 @@ from django.utils.cache import patch_vary_headers
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
+from clusters.actions.changing import check_can_begin
 from clusters.actions.pools import add_pool
 from clusters.actions.renewal import Renewal, edit_pool, plan_renewal
 from clusters.day_two.pool_forms import (
@@ -23,7 +24,6 @@ from clusters.day_two.request import edit_request_from, request_from
 from clusters.deploy.forms.pool_fields import NodePoolForm
 from clusters.deploy.offers import Offer, cached_offer, get_offer
 from clusters.models import Cluster, MachinePool
-from clusters.states import check_changeable
 from clusters.views.dialogs import go_to, page_of
 from clusters.views.loading import get_cluster_for_change
 from clusters.views.nodes import get_pool_or_404
@@ -40,7 +40,7 @@ UPDATE, CONFIRM = "update", "confirm"
 @login_required
 def pool_add(request: HttpRequest, cluster_id: UUID) -> HttpResponse:
     cluster = get_cluster_for_change(request, cluster_id)
-    check_changeable(cluster)
+    check_can_begin(cluster)
     return _answer(request, cluster, None)
 
 
@@ -49,7 +49,7 @@ def pool_add(request: HttpRequest, cluster_id: UUID) -> HttpResponse:
 @login_required
 def pool_edit(request: HttpRequest, cluster_id: UUID, pool_id: UUID) -> HttpResponse:
     cluster = get_cluster_for_change(request, cluster_id)
-    check_changeable(cluster)
+    check_can_begin(cluster)
     return _answer(request, cluster, get_pool_or_404(cluster, pool_id))
 
 

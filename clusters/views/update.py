@@ -11,11 +11,11 @@ from django.utils.cache import patch_vary_headers
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
+from clusters.actions.changing import check_can_begin
 from clusters.actions.updates import Update, plan_update, update_cluster
 from clusters.day_two.updating import Choice, choice_of, update_form, update_request
 from clusters.deploy.forms.parameters import RESET, ParametersForm
 from clusters.models import Cluster
-from clusters.states import check_changeable
 from clusters.views.dialogs import go_to, page_of
 from clusters.views.loading import get_cluster_for_change
 from palette_portal.http import Conflict, is_partial
@@ -29,7 +29,7 @@ CONFIRM = "confirm"
 @login_required
 def cluster_update(request: HttpRequest, cluster_id: UUID) -> HttpResponse:
     cluster = get_cluster_for_change(request, cluster_id)
-    check_changeable(cluster)
+    check_can_begin(cluster)
     data = request.POST if request.method == "POST" else None
     choice = choice_of(cluster, request.GET if data is None else data)
     form = update_form(cluster, choice, data)

@@ -95,7 +95,12 @@ class NodePoolForm(forms.Form):
         help_text="key=value:NoSchedule, :PreferNoSchedule or :NoExecute, separated by commas.",
         widget=forms.TextInput(attrs={**_MONO, "placeholder": "dedicated=gpu:NoSchedule"}),
     )
-    zones = forms.MultipleChoiceField(label="Availability Zones", widget=forms.CheckboxSelectMultiple)
+    zones = forms.MultipleChoiceField(
+        label="Availability Zones",
+        widget=forms.CheckboxSelectMultiple,
+        help_text="Machines are spread over the compute clusters that you tick. "
+        "A zone is named by its k8s-zone tag.",
+    )
     ip_pool = forms.ChoiceField(label="IP pool", widget=RichSelect)
 
     def __init__(

@@ -116,8 +116,28 @@ def test_size_that_is_none_is_refused_at_the_field(
 def test_same_size_is_said(stage: Stage, cluster: Cluster, client: Client) -> None:
     answer = client.post(url(cluster, "pool-resize", pool_id=pool_of(stage, WORKER).pk), {"size": "1"})
 
-    assert answer.status_code == 409
-    assert "has 1 nodes already" in answer.content.decode()
+    assert answer.status_code == 422
+    page = answer.content.decode()
+    assert "has 1 node already" in page and "pool-size-error" in page
+
+
+def test_size_without_room_is_refused_at_the_field(stage: Stage, cluster: Cluster, client: Client) -> None:
+    path = url(cluster, "pool-resize", pool_id=pool_of(stage, WORKER).pk)
+
+    answer = client.post(path, {"size": "400"})
+
+    page = answer.content.decode()
+    assert answer.status_code == 422
+    assert "are needed" in page and 'value="400"' in page and "pool-size-error" in page
+
+
+def test_size_that_the_master_pool_cannot_have_is_refused_at_the_field(
+    stage: Stage, cluster: Cluster, client: Client
+) -> None:
+    answer = client.post(url(cluster, "pool-resize", pool_id=pool_of(stage).pk), {"size": "4"})
+
+    assert answer.status_code == 422
+    assert "1, 3 or 5 nodes" in answer.content.decode()
 
 
 def test_master_pool_offers_larger_sizes_only(stage: Stage, cluster: Cluster, client: Client) -> None:
@@ -262,6 +282,28 @@ def test_change_is_stopped(stage: Stage, cluster: Cluster, client: Client) -> No
 
     go_on(stage)
     assert names(machines_of(stage, WORKER)) == ["shop-workers-1"]
+
+
+def test_while_it_is_changed_every_button_says_why_not(
+    stage: Stage, cluster: Cluster, client: Client
+) -> None:
+    client.post(url(cluster, "pool-resize", pool_id=pool_of(stage, WORKER).pk), {"size": "2"})
+    said = f"Another operation on {cluster} is running. Wait until it has ended."
+
+    for path in pages(stage):
+        if path != url(cluster, "change-stop"):
+            answer = client.get(path)
+            assert (answer.status_code, said in answer.content.decode()) == (409, True), path
+    shown = client.get(url(cluster, "nodes")).content.decode()
+    assert said in shown and url(cluster, "pool-add") not in shown and "Stop the change" in shown
+    go_on(stage)
+    assert said not in client.get(url(cluster, "nodes")).content.decode()
+
+
+def test_zones_of_the_master_pool_say_why_they_stay(stage: Stage, cluster: Cluster, client: Client) -> None:
+    page = client.get(url(cluster, "pool-edit", pool_id=pool_of(stage).pk) + "?wait=1").content.decode()
+
+    assert "The master pool cannot move: its nodes hold the cluster&#x27;s data" in page
 
 
 def test_repairs_are_switched_on_and_off(stage: Stage, cluster: Cluster, client: Client) -> None:

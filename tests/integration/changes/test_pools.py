@@ -306,6 +306,27 @@ def test_change_that_is_stopped_leaves_nothing(stage: Stage, editor: User) -> No
     assert pool_of(stage, WORKER).size == 1
 
 
+def test_edit_that_was_stopped_is_continued(stage: Stage, editor: User) -> None:
+    run_cluster(stage, workers=2)
+    bigger = as_request(pool_of(stage, WORKER), disk_gib=90)
+    stage.operation = edit_pool(pool=pool_of(stage, WORKER), request=bigger, by=editor)
+    stage.go_on_until(lambda: "shop-workers-1" not in names(machines_of(stage, WORKER)))
+    go_on(stage, stop_change(cluster=stage.cluster, by=editor))
+    assert "shop-workers-2" in names(machines_of(stage, WORKER))
+
+    renewal = plan_renewal(pool_of(stage, WORKER), as_request(pool_of(stage, WORKER)))
+    labelled = as_request(pool_of(stage, WORKER), labels={"tier": "web"})
+    operation = edit_pool(pool=pool_of(stage, WORKER), request=labelled, by=editor)
+    go_on(stage, operation)
+
+    assert names(renewal.replaced) == ["shop-workers-2"] and not renewal.settings
+    machines = machines_of(stage, WORKER)
+    assert names(renewal.staying)[0] in names(machines) and "shop-workers-2" not in names(machines)
+    assert {machine.generation for machine in machines} == {pool_of(stage, WORKER).generation}
+    changed = operation.steps.filter(title="Change labels and taints") if operation else ()
+    assert len(changed) == len(renewal.staying)
+
+
 def test_replacement_that_is_stopped_is_one_to_its_end(stage: Stage, editor: User) -> None:
     run_cluster(stage, workers=1)
     stage.operation = replace_machine(machine=machines_of(stage, WORKER)[0], by=editor)
