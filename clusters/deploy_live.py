@@ -6,13 +6,18 @@ from uuid import UUID
 
 from django.template.loader import render_to_string
 
+from clusters.deploy.checks import report_of
 from clusters.deploy.drafts import drafts_of
 from clusters.deploy.review_page import review_context
 from clusters.models import DeployDraft
 from gateways.models import PrerequisiteReport
+from gateways.report_pages import report_context
 from palette_portal.orchestration.changes import Change
 from palette_portal.orchestration.stream import Message, Subscription
 from palette_portal.tenants.models import User
+
+REPORT = "gateways/_prerequisite_report.html"
+MACHINES, FOOT = "clusters/_deploy_machines.html", "clusters/_deploy_foot.html"
 
 
 class DeployReviewChannel:
@@ -47,14 +52,14 @@ class _Page:
         """Machines and the foot change when the check ends; a draft that changed meanwhile shows nothing."""
         drafts = DeployDraft.objects.select_related("project__tenant", "profile_version__profile")
         draft = drafts.filter(pk=self.draft_id, cluster=None).first()
-        context = {"draft": draft, "oob": True, **(review_context(draft) if draft else {})}
-        report = context.get("report")
-        if report is None or report.pk != self.report_id:
+        report = report_of(draft) if draft else None
+        if draft is None or report is None or report.pk != self.report_id:
             return []
-        parts = ["gateways/_prerequisite_report.html"]
+        parts, context = [REPORT], report_context(report)
         if not report.is_running:
-            parts += ["clusters/_deploy_machines.html", "clusters/_deploy_foot.html"]
-        html = "".join(render_to_string(part, context) for part in parts)
+            parts, context = [REPORT, MACHINES, FOOT], review_context(draft)
+        shown = {"draft": draft, "oob": True, **context}
+        html = "".join(render_to_string(part, shown) for part in parts)
         return [Message(event="patch", html=html, id=None)]
 
     def changed(self, change: Change) -> list[Message]:

@@ -11,7 +11,7 @@ from clusters.deploy.forms.pools import typed_pool
 from clusters.deploy.forms.zones import ZoneOptions
 from clusters.deploy.offers import Offer
 from clusters.deploy.sizes import CUSTOM, MIB_PER_GB
-from clusters.models import AddressAllocation, Cluster, MachinePool, Placement
+from clusters.models import AddressAllocation, Cluster, MachinePool, Placement, PoolRole
 from ippools.models import IPPool
 from ippools.usage import with_counts
 
@@ -62,11 +62,11 @@ def pool_context(cluster: Cluster, offer: Offer) -> PoolContext:
 
 
 def new_pool_form(cluster: Cluster, offer: Offer, data: QueryDict | None = None) -> WorkerPoolForm:
-    pools = list(cluster.machine_pools.prefetch_related("placements"))
-    master = next(pool for pool in pools if not pool.is_worker)
-    context = pool_context(cluster, offer)
-    initial = {"name": _free_name({pool.name for pool in pools})}
-    return WorkerPoolForm(data, prefix=PREFIX, context=context, initial=initial, like=pool_values(master))
+    names = set(cluster.machine_pools.values_list("name", flat=True))
+    context, like = pool_context(cluster, offer), _master_values(cluster)
+    return WorkerPoolForm(
+        data, prefix=PREFIX, context=context, initial={"name": _free_name(names)}, like=like
+    )
 
 
 def edit_pool_form(pool: MachinePool, offer: Offer, data: QueryDict | None = None) -> NodePoolForm:
@@ -87,7 +87,14 @@ def redrawn_pool_form(pool: MachinePool, offer: Offer, data: QueryDict) -> NodeP
 
 def redrawn_new_form(cluster: Cluster, offer: Offer, data: QueryDict) -> NodePoolForm:
     typed = typed_pool(data, PREFIX, WorkerPoolForm)
-    return WorkerPoolForm(prefix=PREFIX, context=pool_context(cluster, offer), initial=typed)
+    context, like = pool_context(cluster, offer), _master_values(cluster)
+    return WorkerPoolForm(prefix=PREFIX, context=context, initial=typed, like=like)
+
+
+def _master_values(cluster: Cluster) -> dict[str, Any]:
+    """What a zone of a new pool is filled with at first."""
+    masters = cluster.machine_pools.filter(role=PoolRole.CONTROL_PLANE)
+    return pool_values(masters.prefetch_related("placements").get())
 
 
 def pool_values(pool: MachinePool) -> dict[str, Any]:

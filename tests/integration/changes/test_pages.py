@@ -183,6 +183,8 @@ def test_pool_is_added(stage: Stage, cluster: Cluster, client: Client) -> None:
     page = client.post(url(cluster, "pool-add"), {**posted(form), **ticked.dict()}).content.decode()
     assert f"{PREFIX}-{moid}-network" in page
     place = machines_of(stage, WORKER)[0].placement
+    for suggested in (place.resource_pool_moid, place.datastore_moid, place.network_moid):
+        assert f'value="{suggested}" selected' in page
     data = posted(form, name="gpu", size="1", zones=moid, labels="kind=gpu") | {
         f"{PREFIX}-{moid}-resource_pool": place.resource_pool_moid,
         f"{PREFIX}-{moid}-datastore": place.datastore_moid,

@@ -100,6 +100,20 @@ def test_stream_sends_the_report_then_machines_and_the_foot(reviewed: DeployWalk
     assert subscription.changed(step) == []
 
 
+def test_stream_of_a_check_that_runs_does_not_work_out_the_review(
+    reviewed: DeployWalk, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    reviewed.ask_for_report()
+    where = {"draft_id": str(reviewed.draft.pk), "report_id": str(the_report().pk)}
+    subscription = DeployReviewChannel().open(reviewed.user, where, {})
+    assert subscription is not None
+
+    with django_assert_max_num_queries(3):
+        (message,) = subscription.snapshot()
+
+    assert 'id="prerequisite-report"' in message.html
+
+
 def test_stream_says_nothing_of_a_draft_that_changed(reviewed: DeployWalk) -> None:
     reviewed.ask_for_report()
     where = {"draft_id": str(reviewed.draft.pk), "report_id": str(the_report().pk)}
