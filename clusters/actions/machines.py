@@ -1,6 +1,7 @@
 """Rows of pools and machines to come: names and indexes are never given twice, places are filled evenly."""
 
 from collections import Counter
+from collections.abc import Collection
 
 from django.db import transaction
 from django.db.models import Max, Q
@@ -41,11 +42,17 @@ def create_pool(cluster: Cluster, request: PoolRequest) -> MachinePool:
 
 
 @transaction.atomic
-def add_machine_rows(pool: MachinePool, count: int) -> list[Machine]:
-    """Pending machines of the pool's generation, with the cluster's version and image."""
+def add_machine_rows(
+    pool: MachinePool, count: int, *, instead_of: Collection[Machine] = ()
+) -> list[Machine]:
+    """Pending machines of the pool's generation, with the cluster's version and image.
+
+    Those they come `instead_of` do not count for where they go, so that zones stay even.
+    """
     pool = MachinePool.objects.select_for_update(of=("self",)).select_related("cluster").get(pk=pool.pk)
     cluster, is_master = pool.cluster, pool.role == PoolRole.CONTROL_PLANE
     last = pool.machines.aggregate(last=Max("index"))["last"] or 0
+    places = places_for(pool, count, instead_of=instead_of)
     return [
         Machine.objects.create(
             cluster=cluster,
@@ -58,7 +65,7 @@ def add_machine_rows(pool: MachinePool, count: int) -> list[Machine]:
             kubernetes_version=cluster.kubernetes_version,
             image_template=cluster.image_template,
         )
-        for index, placement in enumerate(places_for(pool, count), start=last + 1)
+        for index, placement in enumerate(places, start=last + 1)
     ]
 
 
@@ -74,10 +81,13 @@ def unfinished_machines(cluster: Cluster) -> list[Machine]:
     return list(rows.select_related("pool", "cluster").order_by("pool__role", "index"))
 
 
-def places_for(pool: MachinePool, count: int) -> list[Placement]:
+def places_for(
+    pool: MachinePool, count: int, *, instead_of: Collection[Machine] = ()
+) -> list[Placement]:
     """Where so many more machines go: each time the place with the fewest; of equals the first."""
     placements = list(pool.placements.filter(is_given_up=False))
-    present = Counter(Machine.objects.present().filter(pool=pool).values_list("placement_id", flat=True))
+    staying = Machine.objects.present().filter(pool=pool).exclude(pk__in=[one.pk for one in instead_of])
+    present = Counter(staying.values_list("placement_id", flat=True))
     found = []
     for _ in range(count):
         place = min(placements, key=lambda placement: present[placement.pk])

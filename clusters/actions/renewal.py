@@ -212,7 +212,7 @@ def _change_node(machine: Machine, arguments: Mapping[str, Any], *, word: str = 
 
 
 def _renew(pool: MachinePool, old: Sequence[Machine], *, after: Sequence[str] = ()) -> list[StepSpec]:
-    new = add_machine_rows(pool, len(old))
+    new = add_machine_rows(pool, len(old), instead_of=old)
     return replace_machines_plan(pool, old, new, after=after)
 
 
@@ -247,7 +247,7 @@ def check_replaceable(machine: Machine) -> None:
 
 def _repair(machine: Machine) -> list[StepSpec]:
     """What is broken leaves first: its address is free then, and etcd counts no member that is dead."""
-    new = add_machine_rows(machine.pool, 1)
+    new = add_machine_rows(machine.pool, 1, instead_of=[machine])
     return [
         *remove_machines_plan(machine.cluster, [machine]),
         *add_machines_plan(machine.cluster, new, after=[gone_key(machine)]),

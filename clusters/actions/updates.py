@@ -256,6 +256,6 @@ def _apply(update: Update, after: Sequence[str]) -> list[StepSpec]:
 def _renew(pool: MachinePool, old: Sequence[Machine], after: list[str]) -> tuple[list[StepSpec], list[str]]:
     if not old:
         return [], after
-    new = add_machine_rows(pool, len(old))
+    new = add_machine_rows(pool, len(old), instead_of=old)
     steps = replace_machines_plan(pool, old, new, after=after)
     return steps, [gone_key(machine) for machine in old] + [ready_key(machine) for machine in new]

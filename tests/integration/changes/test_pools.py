@@ -306,6 +306,18 @@ def test_change_that_is_stopped_leaves_nothing(stage: Stage, editor: User) -> No
     assert pool_of(stage, WORKER).size == 1
 
 
+def test_replaced_node_goes_to_the_zone_that_it_leaves(stage: Stage, editor: User) -> None:
+    run_cluster(stage, workers=2)
+    (here,) = as_request(pool_of(stage, WORKER)).placements
+    both = as_request(pool_of(stage, WORKER), placements=(here, replace(here, zone="az-2")))
+    go_on(stage, edit_pool(pool=pool_of(stage, WORKER), request=both, by=editor))
+    second = next(one for one in machines_of(stage, WORKER) if one.placement.zone == "az-2")
+
+    go_on(stage, replace_machine(machine=second, by=editor))
+
+    assert sorted(one.placement.zone for one in machines_of(stage, WORKER)) == sorted([here.zone, "az-2"])
+
+
 def test_edit_that_was_stopped_is_continued(stage: Stage, editor: User) -> None:
     run_cluster(stage, workers=2)
     bigger = as_request(pool_of(stage, WORKER), disk_gib=90)
