@@ -42,9 +42,7 @@ def create_pool(cluster: Cluster, request: PoolRequest) -> MachinePool:
 
 
 @transaction.atomic
-def add_machine_rows(
-    pool: MachinePool, count: int, *, instead_of: Collection[Machine] = ()
-) -> list[Machine]:
+def add_machine_rows(pool: MachinePool, count: int, *, instead_of: Collection[Machine] = ()) -> list[Machine]:
     """Pending machines of the pool's generation, with the cluster's version and image.
 
     Those they come `instead_of` do not count for where they go, so that zones stay even.
@@ -81,9 +79,7 @@ def unfinished_machines(cluster: Cluster) -> list[Machine]:
     return list(rows.select_related("pool", "cluster").order_by("pool__role", "index"))
 
 
-def places_for(
-    pool: MachinePool, count: int, *, instead_of: Collection[Machine] = ()
-) -> list[Placement]:
+def places_for(pool: MachinePool, count: int, *, instead_of: Collection[Machine] = ()) -> list[Placement]:
     """Where so many more machines go: each time the place with the fewest; of equals the first."""
     placements = list(pool.placements.filter(is_given_up=False))
     staying = Machine.objects.present().filter(pool=pool).exclude(pk__in=[one.pk for one in instead_of])

@@ -149,6 +149,7 @@ def test_master_pool_offers_larger_sizes_only(stage: Stage, cluster: Cluster, cl
 def test_pool_is_deleted_when_its_name_is_typed(stage: Stage, cluster: Cluster, client: Client) -> None:
     path = url(cluster, "pool-delete", pool_id=pool_of(stage, WORKER).pk)
     assert client.post(path, {"name": "worker"}).status_code == 422
+    assert "1 node will be drained and removed with its disk:" in client.get(path).content.decode()
 
     client.post(path, {"name": "workers"})
 
