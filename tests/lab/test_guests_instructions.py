@@ -8,6 +8,7 @@ from clusters.load import parse_load
 from palette_portal.bootstrap.instructions import instruction_text
 from tests.lab.api import VSphere
 from tests.lab.guests import Guests
+from tests.lab.guests.clusters import Clusters
 from tests.lab.portal_double import PortalDouble
 from tests.lab.test_guests import KUBEADM, switch_on, user_data
 from tests.lab.waiting import wait_until
@@ -127,3 +128,12 @@ def test_load_is_told_when_the_portal_wants_to_know(
     load = parse_load(portal.loads[0])
     assert [node.name for node in load.nodes] == ["one"]
     assert [pod.name for pod in load.pending] == ["default/job"]
+
+
+def test_cluster_keeps_its_version_when_the_player_starts_anew() -> None:
+    clusters = Clusters()
+
+    clusters.resume(ENDPOINT, "one", is_master=True, version="v1.36.4")
+    clusters.resume(ENDPOINT, "two", is_master=False, version="v1.35.1")
+
+    assert clusters.of(ENDPOINT).version == "v1.36.4"

@@ -50,10 +50,12 @@ class Clusters:
             self._enter(cluster, node, is_master)
             return True
 
-    def resume(self, endpoint: str, node: str, *, is_master: bool) -> None:
-        """A node that was in the cluster is on again, or the player is."""
+    def resume(self, endpoint: str, node: str, *, is_master: bool, version: str) -> None:
+        """A node that was in the cluster is on again, or the player is, which then asks what it had."""
         with self._changed:
-            self._enter(self._clusters.setdefault(endpoint, Cluster()), node, is_master)
+            cluster = self._clusters.setdefault(endpoint, Cluster())
+            cluster.version = cluster.version or version
+            self._enter(cluster, node, is_master)
 
     def switched_off(self, node: str) -> None:
         with self._changed:

@@ -127,9 +127,9 @@ class Node:
 
     def _remember(self, command: Command) -> None:
         if command.runs("kubeadm"):
-            told = self._documents
+            told, name = self._documents, self._guest.machine.name
             self._around.clusters.resume(
-                told.endpoint, self._guest.machine.name, is_master=told.is_control_plane
+                told.endpoint, name, is_master=told.is_control_plane, version=self._version
             )
 
     def _run(self, command: Command) -> None:
