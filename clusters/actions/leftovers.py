@@ -87,7 +87,8 @@ def check_leftovers(*, cluster: Cluster, by: User) -> None:
     check(by, Permission.DELETE_CLUSTERS, project=cluster.project)
     if cluster.cloud_account is None:
         raise Conflict(NO_ACCOUNT)
-    _audit(cluster, by)
+    with transaction.atomic():  # vCenter is not waited for in it
+        _audit(cluster, by)
     _look(cluster)
 
 

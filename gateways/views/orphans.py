@@ -80,10 +80,14 @@ def _orphans(account: CloudAccount) -> tuple[list[Orphan], str]:
 
 
 def _claims(account: CloudAccount, orphans: list[Orphan]) -> list[tuple[IPAddressClaim, str]]:
-    """Addresses of the gateway's pools held for nobody, each with the orphan that uses it."""
-    by_machine = {orphan.machine_mark: orphan.vm.name for orphan in orphans if orphan.is_removable}
+    """Addresses of the gateway's pools held for nobody, each with the orphan that uses it.
+
+    A virtual IP is held for the cluster, and used as long as any machine of it exists.
+    """
+    ours = [orphan for orphan in orphans if orphan.is_removable]
+    users = {mark: one.vm.name for one in ours for mark in (one.cluster_mark, one.machine_mark)}
     return [
-        (claim, by_machine.get(str(claim.owner_id), ""))
+        (claim, users.get(str(claim.owner_id), ""))
         for pool in account.gateway.ip_pools.order_by("name")
         for claim in orphaned_claims(pool).select_related("pool").order_by("address")
     ]

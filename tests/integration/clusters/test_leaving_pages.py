@@ -15,7 +15,7 @@ from gateways import login_test
 from gateways.models import CloudAccount
 from palette_portal.orchestration.changes import Change
 from palette_portal.orchestration.models import Operation, OperationKind
-from palette_portal.tenants.models import User
+from palette_portal.tenants.models import AuditRow, User
 from palette_portal.tenants.roles import Role
 from palette_portal.vsphere.errors import LoginRefused, Unreachable
 from tests.factories import (
@@ -355,6 +355,18 @@ def test_check_now_shows_what_is_gone(
 
     assert "Not found; looked for once more" in first
     assert "Nothing remains" in second
+
+
+@pytest.mark.django_db(transaction=True)
+def test_check_now_brings_its_own_transaction(
+    client: Client, project_admin: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.force_login(project_admin)
+    cluster = left_behind()
+    monkeypatch.setattr("clusters.actions.leftovers.within", lambda seconds, ask: set())
+
+    assert client.post(url(cluster, "leftovers-check"), headers=HTMX).status_code == 200
+    assert AuditRow.objects.filter(action="check-leftovers", object_id=str(cluster.pk)).exists()
 
 
 def test_check_now_is_not_for_support(client: Client) -> None:
