@@ -66,6 +66,15 @@ class Variable:
         return self.display_name or self.name
 
     @property
+    def needs_value(self) -> bool:
+        """Whoever deploys has to give a value."""
+        return self.required and not self.default
+
+    @property
+    def reason_without(self) -> str:
+        return f"{self.label} is needed."
+
+    @property
     def placeholder(self) -> str:
         return f"{{{{.{VARIABLE_PREFIX}{self.name}}}}}"
 
@@ -98,7 +107,7 @@ def check_variables(definitions: Sequence[Variable], given: Mapping[str, str]) -
         value = given.get(variable.name, "") or variable.default
         if not value:
             if variable.required:
-                errors[variable.name] = f"{variable.label} is needed."
+                errors[variable.name] = variable.reason_without
         elif error := reason_against(variable, value):
             errors[variable.name] = error
     known = {variable.name for variable in definitions}

@@ -129,7 +129,7 @@ class ParametersForm(WizardForm):
     def clean(self) -> dict[str, Any]:
         for one in self.profiles:
             for key, error in one.wrong_variables(self.given).items():
-                if VARIABLE + key in self.fields:
+                if VARIABLE + key in self.fields and VARIABLE + key not in self.errors:
                     self.add_error(VARIABLE + key, error)
             for layer in one.layers:
                 for problem in one.problems(layer, self.given):
@@ -176,7 +176,8 @@ def _editor(layer: ChangedLayer) -> forms.CharField:
 def _variable_field(variable: Variable, stored: str) -> forms.Field:
     common: dict[str, Any] = {
         "label": variable.label,
-        "required": False,
+        "required": variable.needs_value and not (variable.masked and stored),
+        "error_messages": {"required": variable.reason_without},
         "initial": "" if variable.masked else stored,
         "help_text": _help(variable),
     }
@@ -185,9 +186,7 @@ def _variable_field(variable: Variable, stored: str) -> forms.Field:
         return forms.ChoiceField(
             choices=[*empty, ("true", "true"), ("false", "false")], widget=RichSelect, **common
         )
-    field = forms.CharField(strip=not variable.masked, widget=_widget(variable, stored), **common)
-    field.required = False
-    return field
+    return forms.CharField(strip=not variable.masked, widget=_widget(variable, stored), **common)
 
 
 def _widget(variable: Variable, stored: str) -> forms.Widget:
@@ -199,5 +198,4 @@ def _widget(variable: Variable, stored: str) -> forms.Widget:
 
 def _help(variable: Variable) -> str:
     sort = "" if variable.type is VariableType.STRING else f"{variable.type.label}."
-    needed = "Needed." if variable.required and not variable.default else ""
-    return " ".join(filter(None, [variable.description, sort, needed]))
+    return " ".join(filter(None, [variable.description, sort]))

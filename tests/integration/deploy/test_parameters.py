@@ -23,6 +23,7 @@ VARIABLES = [
     {"name": "token", "display_name": "Token", "required": True, "masked": True},
     {"name": "maxPods", "type": "number", "default": "110"},
 ]
+NAMES = [str(variable["name"]) for variable in VARIABLES]
 KUBERNETES = "networking:\n  podCidr: 172.20.0.0/16\nkubelet:\n  maxPods: {{.spectro.var.maxPods}}\n"
 
 
@@ -150,6 +151,25 @@ def test_variables_are_proper_fields(walk: DeployWalk) -> None:
     assert '<input type="text" name="var_registry"' in page and "Where from." in page
     assert '<input type="password" name="var_token"' in page
     assert 'placeholder="110"' in page
+
+
+def test_only_variables_that_may_be_empty_are_optional(walk: DeployWalk) -> None:
+    with_variables(walk)
+    walk.to_parameters()
+
+    page = text_of(walk.get("parameters"))
+    labels = {name: page.split(f'<label for="id_var_{name}">')[1].split("</label>")[0] for name in NAMES}
+
+    assert [name for name, label in labels.items() if "Optional" in label] == ["maxPods"]
+
+
+def test_variable_without_its_value_is_told_once(walk: DeployWalk) -> None:
+    with_variables(walk)
+    walk.to_parameters()
+
+    refused = text_of(walk.post("parameters", walk.parameters(var_registry="", var_token=" ")))
+
+    assert refused.count("Registry is needed.") == 1 and refused.count("Token is needed.") == 1
 
 
 @pytest.mark.parametrize(
