@@ -3,16 +3,17 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.http import QueryDict
 
 from clusters.actions.requests import StackRequest
-from clusters.deploy.add_ons import AddOns, sent_add_ons
+from clusters.deploy.add_ons import ROWS, AddOns, sent_add_ons
 from clusters.deploy.cards import Card, profile_cards
-from clusters.deploy.drafts import PARAMETERS, PROFILE
-from clusters.deploy.forms.parameters import ParametersForm
-from clusters.deploy.layers import plain
+from clusters.deploy.drafts import PARAMETERS, PROFILE, variables_of
+from clusters.deploy.forms.parameters import TEXT, VARIABLE, ParametersForm
+from clusters.deploy.layers import plain, variables_in
 from clusters.deploy.request import stack_request
 from clusters.models import Cluster, ClusterSecrets, DeployDraft
 from clusters.profiles.diffs import text_of
@@ -22,6 +23,8 @@ from palette_portal.http import Conflict
 
 # Sent along with the add-on profiles: that there is none is an answer, too.
 STACK = "stack"
+# What the page showed before another version was chosen: the texts that it sends belong to these.
+SHOWN_VERSION, SHOWN_ADD_ONS = "shown_version", "shown_add_on"
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,11 @@ class Choice:
     @property
     def problem(self) -> str:
         return self.add_ons.problem(self.version)
+
+    @property
+    def query(self) -> str:
+        """What `choice_of` makes the same choice of."""
+        return urlencode({"version": self.version.pk, STACK: 1, ROWS: self.add_ons.ids}, doseq=True)
 
     def __str__(self) -> str:
         return ", ".join(map(str, (self.version, *self.add_ons.versions)))
@@ -74,6 +82,29 @@ def update_form(cluster: Cluster, choice: Choice, data: QueryDict | None = None)
     if data is not None and str(data.get("then", "")).startswith("reset-"):
         return ParametersForm.redraw(draft, data)
     return ParametersForm.open(draft, data)
+
+
+def carried_form(cluster: Cluster, choice: Choice, data: QueryDict) -> ParametersForm:
+    """What was typed before another version was chosen, wherever that has a place for it; no secrets."""
+    shown = _as_draft(cluster, choice_of(cluster, _shown(data)))
+    draft = _as_draft(cluster, choice)
+    kept = {pack: text for pack, text in own_changes(cluster).items() if TEXT + pack not in data}
+    layers = kept | ParametersForm.typed(shown, data)["layers"]
+    draft.pages[PARAMETERS]["values"]["layers"] = layers
+    typed = {
+        key: str(data[VARIABLE + key]).strip()
+        for key, variable in variables_in(draft).items()
+        if not variable.masked and VARIABLE + key in data
+    }
+    draft.variables = json.dumps(variables_of(draft) | typed)
+    return ParametersForm.open(draft)
+
+
+def _shown(data: QueryDict) -> QueryDict:
+    shown = QueryDict(mutable=True)
+    shown["version"], shown[STACK] = data.get(SHOWN_VERSION, ""), "1"
+    shown.setlist(ROWS, data.getlist(SHOWN_ADD_ONS))
+    return shown
 
 
 def update_request(form: ParametersForm) -> StackRequest:

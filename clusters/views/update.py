@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods
 
 from clusters.actions.changing import check_can_begin
 from clusters.actions.updates import Update, plan_update, update_cluster
-from clusters.day_two.updating import Choice, choice_of, update_form, update_request
+from clusters.day_two.updating import Choice, carried_form, choice_of, update_form, update_request
 from clusters.deploy.forms.parameters import RESET, ParametersForm
 from clusters.models import Cluster
 from clusters.views.dialogs import go_to, page_of
@@ -21,7 +21,7 @@ from clusters.views.loading import get_cluster_for_change
 from palette_portal.http import Conflict, is_partial
 from palette_portal.tenants.requests import signed_in
 
-CONFIRM = "confirm"
+CONFIRM, CHOOSE = "confirm", "choose"
 
 
 @never_cache
@@ -32,6 +32,8 @@ def cluster_update(request: HttpRequest, cluster_id: UUID) -> HttpResponse:
     check_can_begin(cluster)
     data = request.POST if request.method == "POST" else None
     choice = choice_of(cluster, request.GET if data is None else data)
+    if data is not None and CHOOSE in request.GET:
+        return _chosen(request, cluster, choice)
     form = update_form(cluster, choice, data)
     if data is None or data.get("then", "").startswith(RESET):
         return _show(request, cluster, choice, form)
@@ -43,6 +45,13 @@ def cluster_update(request: HttpRequest, cluster_id: UUID) -> HttpResponse:
         return _update(request, cluster, choice, form)
     except Conflict as conflict:
         return _show(request, cluster, choice, form, refused=conflict.reason, status=409)
+
+
+def _chosen(request: HttpRequest, cluster: Cluster, choice: Choice) -> HttpResponse:
+    """Other versions, with what was typed so far; the address says which, so that it can be loaded again."""
+    response = _show(request, cluster, choice, carried_form(cluster, choice, request.POST))
+    response["HX-Push-Url"] = f"{request.path}?{choice.query}"
+    return response
 
 
 def _checked(request: HttpRequest, form: ParametersForm) -> HttpResponse:

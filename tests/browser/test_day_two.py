@@ -1,6 +1,7 @@
 """A running cluster is changed in a browser: pools, nodes, profile; on the lab's inventory, nothing runs."""
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -219,6 +220,17 @@ def test_profile_is_updated_after_a_look_at_what_changes(
     page.get_by_role("link", name="Review the update").click()
     expect(page.get_by_role("heading", name="Update shop")).to_be_visible()
     check_accessible(page)
+    page.locator("#pack-calico summary").click()
+    calico = page.locator("#id_values_calico")
+    as_published = calico.input_value()
+    calico.fill(f"{as_published}# typed\n")
+    page.locator("#version").select_option(index=1)
+    page.wait_for_url("**/update/?version=*")
+    expect(calico).to_have_value(re.compile("# typed"))
+    page.locator("#version").select_option(index=0)
+    expect(page.locator("#version option:checked")).to_contain_text("newest")
+    expect(calico).to_have_value(re.compile("# typed"))
+    calico.fill(as_published)
 
     page.get_by_role("button", name="Review changes").click()
 

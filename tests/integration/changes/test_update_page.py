@@ -12,7 +12,7 @@ from palette_portal.orchestration.models import Operation
 from palette_portal.tenants.roles import Role
 from tests.factories import bao, carla, make_project, make_user
 from tests.integration.changes.scene import finish
-from tests.integration.changes.test_updates import NEW_IMAGE, layers, run_with_profile, version
+from tests.integration.changes.test_updates import NEW_IMAGE, OLD_IMAGE, layers, run_with_profile, version
 from tests.integration.provisioning.stage import Stage
 
 
@@ -106,6 +106,33 @@ def test_own_values_are_carried_over(stage: Stage, newer: ProfileVersion, client
     page = client.get(url(stage.cluster)).content.decode()
 
     assert f"{NEW_IMAGE} # mine" in page
+
+
+def test_other_version_keeps_what_was_typed(stage: Stage, newer: ProfileVersion, client: Client) -> None:
+    """Only what was changed: the rest is as the chosen version has it."""
+    newest = put_layers(version(newer.profile, "1.2.0", published=False))
+    typed = sent(newer, "", values_calico="mtu: 1234\n", shown_version=str(newer.pk), stack="1")
+
+    answer = client.post(f"{url(stage.cluster)}?choose=1", {**typed, "version": str(newest.pk)})
+
+    page = answer.content.decode()
+    assert "mtu: 1234" in page
+    assert OLD_IMAGE in page and NEW_IMAGE not in page
+    assert answer["HX-Push-Url"] == f"{url(stage.cluster)}?version={newest.pk}&stack=1"
+
+
+def test_other_version_keeps_values_of_variables_but_no_secrets(
+    stage: Stage, newer: ProfileVersion, client: Client
+) -> None:
+    variables = [{"name": "registry"}, {"name": "token", "masked": True}]
+    newest = put_layers(version(newer.profile, "1.2.0", published=False, variables=variables))
+    values = {"var_registry": "registry.acme.test", "var_token": "s3cret-token"}
+    typed = {**sent(newest, "", **values), "shown_version": str(newest.pk), "stack": "1"}
+
+    page = client.post(f"{url(stage.cluster)}?choose=1", typed).content.decode()
+
+    assert 'value="registry.acme.test"' in page
+    assert "s3cret-token" not in page and "Stored. Leave empty" not in page
 
 
 @pytest.mark.parametrize(("person", "status"), [("carla", 404), ("viewer", 403)])
