@@ -10,7 +10,7 @@ from clusters.deploy.drafts import BASICS, PLACEMENT, page_values
 from clusters.deploy.forms.fields import TagsField
 from clusters.deploy.forms.wizard_form import WizardForm, check_at_the_field
 from clusters.models import Cluster, DeployDraft
-from clusters.names import LABEL_LENGTH
+from clusters.names import LABEL_LENGTH, label
 from palette_portal.rendering import RichSelect
 from palette_portal.tenants.models import Project, User
 from palette_portal.tenants.permissions import Permission
@@ -117,8 +117,10 @@ class StartForm(BasicsForm):
 
 
 def _why_no_name(name: str) -> str:
-    if name != name.lower():
+    if _NAME.fullmatch(name.lower()):
         return f"Use lower-case letters: {name.lower()}."
+    if name != name.lower():
+        return f"Use lower-case letters, digits and “-”, such as {label(name)}."
     if name.startswith("-") or name.endswith("-"):
         return "A name begins and ends with a letter or a digit."
     wrong = sorted({letter for letter in name if not re.fullmatch(r"[-a-z0-9]", letter)})

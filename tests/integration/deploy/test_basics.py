@@ -18,6 +18,7 @@ from tests.integration.deploy.walk import HTMX, DeployWalk, errors_of, text_of
     [
         ("", "Fill in Name."),
         ("Payments", "Use lower-case letters: payments."),
+        ("Pay_ments", "such as pay-ments."),
         ("-payments", "begins and ends with a letter or a digit"),
         ("payments-", "begins and ends with a letter or a digit"),
         ("pay_ments.prod", "not “.”, “_”"),
