@@ -11,6 +11,9 @@ from clusters.states import LEAVING, ClusterHealth, ClusterState
 from palette_portal.orchestration.models import Step
 from palette_portal.orchestration.progress import Progress, ShownStep
 
+# Nothing goes on any more, although it is not so.
+_ENDED = ("Cancelled", ClusterState.DELETED)
+
 
 @dataclass(frozen=True)
 class Condition:
@@ -27,6 +30,8 @@ class Condition:
     def tone(self) -> str:
         if self.is_failed:
             return "bad"
+        if self.reason in _ENDED:
+            return "mute"
         return {"True": "ok", "False": "info"}.get(self.status, "mute")
 
 

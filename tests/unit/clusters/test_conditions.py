@@ -110,6 +110,7 @@ def test_cluster_that_leaves_tells_of_its_leaving_only(state: str) -> None:
         "Ready": state,
     }
     assert conditions["Ready"].at == leaving.deleted_at
+    assert conditions["Ready"].tone == ("mute" if state == "Deleted" else "info")
 
 
 def test_forced_deletion_does_not_say_that_the_nodes_are_deleted() -> None:
