@@ -25,6 +25,7 @@ from palette_portal.http import Conflict, is_partial
 from palette_portal.tenants.models import Project
 from palette_portal.tenants.permissions import Permission, check, check_somewhere, reason_against
 from palette_portal.tenants.requests import signed_in
+from palette_portal.tenants.shell import belongs_to
 
 
 @require_POST
@@ -44,6 +45,7 @@ def account_check(request: HttpRequest, account_id: UUID) -> HttpResponse:
 @login_required
 def report_page(request: HttpRequest, report_id: UUID) -> HttpResponse:
     report = _get_report(request, report_id)
+    belongs_to(request, _pages(report))
     visible = PrerequisiteReport.objects.visible_to(signed_in(request))
     others = visible.filter(cloud_account=report.cloud_account, gateway=report.gateway)
     context = {
@@ -168,6 +170,13 @@ def _export(report: PrerequisiteReport, kind: str) -> HttpResponse:
     response["Content-Disposition"] = f'attachment; filename="{name}.{export.ending}"'
     response["Cache-Control"] = "private, no-store"
     return response
+
+
+def _pages(report: PrerequisiteReport) -> str:
+    """Where in the navigation somebody came from to it."""
+    if report.project is not None:
+        return "clusters:"
+    return "accounts:" if report.cloud_account else "gateways:"
 
 
 def _crumbs(report: PrerequisiteReport) -> list[tuple[str, str]]:

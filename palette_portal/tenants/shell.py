@@ -62,6 +62,11 @@ class Link:
     is_current: bool
 
 
+def belongs_to(request: HttpRequest, pages: str) -> None:
+    """The page that answers is one of these in the navigation, whatever its address says."""
+    request.belongs_to = pages  # type: ignore[attr-defined]
+
+
 class Shell:
     """Asked by base.html only, so that a part pays for none of its queries."""
 
@@ -79,9 +84,13 @@ class Shell:
         return [self._link(entry) for entry in allowed]
 
     def _link(self, entry: Entry) -> Link:
+        return Link(entry.label, entry.icon, reverse(entry.url_name), self._page.startswith(entry.pages))
+
+    @cached_property
+    def _page(self) -> str:
         match = self.request.resolver_match
-        is_current = match is not None and match.view_name.startswith(entry.pages)
-        return Link(entry.label, entry.icon, reverse(entry.url_name), is_current)
+        named: str = getattr(self.request, "belongs_to", "")
+        return named or (match.view_name if match else "")
 
     @property
     def projects(self) -> tuple[Project, ...]:

@@ -39,6 +39,7 @@ def test_report_is_opened_and_shared_by_those_who_deploy(reviewed: DeployWalk) -
     shared = editor.post(reverse("accounts:report-share", args=[report.pk]))
 
     assert url in page
+    assert '<a href="/clusters/" aria-current="page">' in shown
     assert "Prerequisites of Cluster payments-prod" in shown and "You need the role" not in shown
     assert shared.status_code == 302
     report.refresh_from_db()

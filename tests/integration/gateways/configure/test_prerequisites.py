@@ -184,7 +184,9 @@ def test_report_of_a_gateway_is_read_by_support_and_not_by_strangers(walk):
     client, url = Client(), reverse("accounts:report", args=[report.pk])
 
     client.force_login(make_user("sam", Role.SUPPORT))
-    assert f"Prerequisites of Gateway {walk.gateway.name}" in client.get(url).content.decode()
+    page = client.get(url).content.decode()
+    assert f"Prerequisites of Gateway {walk.gateway.name}" in page
+    assert '<a href="/gateways/" aria-current="page">' in page
     client.force_login(carla())
     assert client.get(url).status_code == 404
 
