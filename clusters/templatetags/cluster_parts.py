@@ -52,7 +52,7 @@ def node_console(machine: Machine, cluster: Cluster, change_reason: str, offers_
         id=machine.pk,
         name=machine.name,
         moid=machine.moid,
-        ssh_command=machine.ssh_command,
+        ssh_command=machine.ssh_command if cluster.ssh_keys else "",
         vcenter_server=account.vcenter_server if account else "",
         change_reason=change_reason,
         offers_changes=offers_changes,

@@ -85,6 +85,7 @@ def shop(admin: User) -> Cluster:
         endpoint_host="10.10.183.21",
         profile_version=make_profile("vmware-base", "3.1.2"),
         tags=["team:web", "prod"],
+        ssh_keys=["ssh-ed25519 AAAA amelia"],
         description="Where people buy things.",
         created_by=admin,
         running_at=timezone.now() - timedelta(days=3),

@@ -342,7 +342,7 @@ def test_summary_names_an_ip_pool_once_and_the_cluster_s_own_folder(client: Clie
 
 
 def test_nodes_are_listed_by_pool_with_a_way_to_their_console(client: Client, admin: User) -> None:
-    cluster = make_cluster(project=make_project())
+    cluster = make_cluster(project=make_project(), ssh_keys=["ssh-ed25519 AAAA amelia"])
     pool = make_machine_pool(cluster)
     machine = make_machine(
         pool, moid="vm-42", ip_address="10.9.0.7", host_name="esx-3", drift="It has 3 CPU."

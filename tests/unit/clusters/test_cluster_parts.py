@@ -36,6 +36,7 @@ ROW = ListedCluster(
     nodes=3,
     running_nodes=2,
 )
+KEY = "ssh-ed25519 AAAA amelia"
 DONE: dict[str, Any] = {
     "title": "Clone virtual machine",
     "state": "Done",
@@ -53,7 +54,8 @@ def row(listed: ListedCluster) -> str:
 def console(machine: dict[str, Any], **context: Any) -> str:
     made = {"id": ID, "name": "shop-cp-1", "moid": "vm-7", "ip_address": "10.0.0.21", **machine}
     account = CloudAccount(vcenter_server=context.pop("vcenter_server", "vc.acme.test"))
-    shown = {"machine": Machine(**made), "cluster": Cluster(id=ID, cloud_account=account), **context}
+    cluster = Cluster(id=ID, cloud_account=account, ssh_keys=context.pop("ssh_keys", [KEY]))
+    shown = {"machine": Machine(**made), "cluster": cluster, **context}
     text = "{% load cluster_parts %}{% node_console machine cluster change_reason offers_changes %}"
     return Template(text).render(Context({"change_reason": "", "offers_changes": True, **shown}))
 
@@ -133,6 +135,7 @@ def test_console_of_a_node_tells_what_has_changed(
 
 def test_console_leaves_out_what_is_not_known_or_not_offered() -> None:
     assert "ssh" not in console({"ip_address": None})
+    assert "ssh" not in console({}, ssh_keys=[])
     assert "Replace node" not in console({}, offers_changes=False)
 
 
