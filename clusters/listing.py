@@ -9,7 +9,7 @@ from urllib.parse import quote
 from uuid import UUID
 
 from django.db.models import Count, F, Q, Value
-from django.db.models.functions import Coalesce, NullIf
+from django.db.models.functions import Coalesce, Lower, NullIf
 from django.http import QueryDict
 from django.urls import reverse
 from django.utils.http import urlencode
@@ -36,11 +36,11 @@ _SORTS: Mapping[str, Order | GroupedOrder] = {
     "profile": GroupedOrder(
         "profile_version",
         ProfileVersion.objects.all(),
-        {"profile": F("profile__name"), "rank": F("rank")},
+        {"profile": Lower("profile__name"), "rank": F("rank")},
     ),
     "version": Order({"version": numbers_padded("kubernetes_version"), "name": F("name")}),
-    "gateway": GroupedOrder("gateway", PrivateCloudGateway.objects.all(), {"gateway": F("name")}),
-    "project": GroupedOrder("project", Project.objects.all(), {"project": F("name")}),
+    "gateway": GroupedOrder("gateway", PrivateCloudGateway.objects.all(), {"gateway": Lower("name")}),
+    "project": GroupedOrder("project", Project.objects.all(), {"project": Lower("name")}),
     "created": Order({"created": F("created_at")}),
 }
 

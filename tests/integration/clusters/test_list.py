@@ -254,8 +254,8 @@ def test_next_page_is_not_shifted_by_a_new_cluster(client: Client, shop: Cluster
 
 
 def test_list_sorts_by_what_clusters_belong_to_and_then_by_name(client: Client, shop: Cluster) -> None:
-    """Same names of different things do not mix; what belongs to nothing comes first."""
-    starter = make_profile("starter")
+    """Same names of different things do not mix, capitals do; what belongs to nothing comes first."""
+    starter = make_profile("Starter")
     older, renewed = make_profile("another", "1.9.0"), make_profile("another", "1.10.0")
     gateway, project = make_gateway(name="b-west"), make_project(name="a-team")
     for name, version in (("x", starter), ("m", renewed), ("z", older), ("a", renewed)):
