@@ -30,7 +30,7 @@ from gateways.logins import check_login, note_refusal
 from gateways.models import CloudAccount
 from palette_portal.orchestration.actions import note_progress, ring
 from palette_portal.orchestration.models import Step, StepState
-from palette_portal.vsphere.errors import VSphereError
+from palette_portal.vsphere.errors import CertificateNotTrusted, LoginRefused, VSphereError
 from palette_portal.vsphere.session import VCenter
 from palette_portal.vsphere.tasks import finished_tasks
 from palette_portal.vsphere.watcher import Change, Gone, MachineChanged, TaskChanged, TaskWatcher
@@ -48,7 +48,7 @@ PROGRESS_SECONDS = 0.5
 # A server with many changes to report may be late with its answer: then the tasks themselves are asked for.
 LATE_SECONDS = 2
 TRY_AGAIN_SECONDS = 5
-# How soon a corrected login is noticed; gateways.logins sees to it that a refused one is not tried often.
+# gateways.logins sees to it that a refused login is not tried often.
 REFUSED_SECONDS = 30
 MACHINE_REFERENCE = "machine"
 
@@ -129,12 +129,23 @@ class AccountWatch:
             self._watch()
         except VSphereError as error:
             logger.info("Watching the vCenter of account %s: %s", self.account_id, error.sentence)
-            self.stop.wait(TRY_AGAIN_SECONDS if error.transient else REFUSED_SECONDS)
+            self._rest(error)
         except Exception:
             logger.exception("Watching the vCenter of account %s ended with an error", self.account_id)
             self.stop.wait(TRY_AGAIN_SECONDS)
         finally:
             connection.close()
+
+    def _rest(self, error: VSphereError) -> None:
+        """Until a login that was refused is corrected, but not for ever."""
+        can_be_corrected = isinstance(error, LoginRefused | CertificateNotTrusted)
+        for _ in range(TRY_AGAIN_SECONDS if error.transient else REFUSED_SECONDS):
+            if self.stop.wait(1) or (can_be_corrected and not self._is_refused()):
+                return
+
+    def _is_refused(self) -> bool:
+        close_old_connections()
+        return CloudAccount.objects.filter(pk=self.account_id, refused_at__isnull=False).exists()
 
     def _watch(self) -> None:
         account = CloudAccount.objects.get(pk=self.account_id)

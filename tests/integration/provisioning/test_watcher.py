@@ -1,12 +1,17 @@
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
 from clusters import watcher
 from clusters.watcher import wanted_by_account, watch
+from gateways.logins import LOGINS, accepted
+from gateways.models import CloudAccount
 from palette_portal.orchestration.engine import run_step
 from palette_portal.orchestration.models import StepState
 from tests.integration.provisioning.stage import Stage
@@ -16,6 +21,12 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def watching(stage: Stage) -> Iterator[None]:
+    with watched():
+        yield
+
+
+@contextmanager
+def watched() -> Iterator[None]:
     stop = threading.Event()
 
     def run() -> None:
@@ -24,9 +35,11 @@ def watching(stage: Stage) -> Iterator[None]:
 
     thread = threading.Thread(target=run)
     thread.start()
-    yield
-    stop.set()
-    thread.join(10)
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(10)
     assert not thread.is_alive()
 
 
@@ -84,6 +97,23 @@ def test_step_is_rung_when_the_guest_gets_an_address(stage: Stage, watching: Non
     wait_for(lambda: is_due(stage, "address"), stage)
     run_step(stage.machine_step("address").pk)
     assert stage.machine_step("address").state == StepState.DONE
+
+
+def test_watch_goes_on_as_soon_as_the_login_is_corrected(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "clusters.watcher")
+    stage.lab.set_durations(clone_seconds=2)
+    stage.start()
+    stage.go_on_until(lambda: stage.machine_step("cloned").state == StepState.WAITING)
+    now = timezone.now()
+    refused = {"refused_at": now, "checked_at": now, "refused_logins": LOGINS, "refusal": "Wrong password."}
+    CloudAccount.objects.update(**refused)
+
+    with watched():
+        wait_for(lambda: "Wrong password." in caplog.text, stage)
+        CloudAccount.objects.update(**accepted())
+        wait_for(lambda: is_due(stage, "cloned"), stage, seconds=10)
 
 
 def test_nothing_is_watched_when_nobody_waits(stage: Stage) -> None:
