@@ -135,10 +135,10 @@ def test_queries_of_the_list_do_not_grow(client, admin, gateway, django_assert_n
 
     fill(1)
     client.get(path("list"))
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(6):
         client.get(path("list"))
     fill(4)
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(6):
         client.get(path("list"))
 
 
@@ -146,7 +146,7 @@ def test_queries_of_the_pages(client, account, django_assert_num_queries):
     make_cluster(account.gateway, cloud_account=account)
     client.get(path("detail", account))
 
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(9):
         client.get(path("detail", account))
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(9):
         client.get(path("edit", account))

@@ -157,11 +157,11 @@ def test_it_costs_the_list_no_query(
 ) -> None:
     make_cluster(make_gateway(name="dc-west"))
     client.get("/gateways/")
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(10):
         client.get("/gateways/")
     ensure_system_gateway(make_tenant())
 
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(10):
         client.get("/gateways/")
 
 
