@@ -73,7 +73,6 @@ def aside_context(cluster: Cluster, progress: Progress | None, rights: Rights) -
         "packs": packs,
         "conditions": conditions_of(cluster, progress, roles=roles, packs=packs),
         "pools": pools,
-        "placements": [placement for pool in pools for placement in pool.placements.all()],
         "certificates_expire_at": _certificates_expire_at(cluster),
         "profiles": stack.profiles,
         "update_reason": change_reason(cluster, progress, rights),

@@ -171,10 +171,12 @@ class AccountWatch:
 
     def _ask_while_late(self, vcenter: VCenter) -> None:
         rung = set[str]()
-        while not self.ended.wait(LATE_SECONDS):
-            if time.monotonic() - self.answered_at > LATE_SECONDS:
-                rung = self._ring_finished(vcenter, rung)
-        connection.close()
+        try:
+            while not self.ended.wait(LATE_SECONDS):
+                if time.monotonic() - self.answered_at > LATE_SECONDS:
+                    rung = self._ring_finished(vcenter, rung)
+        finally:
+            connection.close()
 
     def _ring_finished(self, vcenter: VCenter, rung: set[str]) -> set[str]:
         """Each task once, because who is rung again goes to the end of the line. Gives those rung by now."""
