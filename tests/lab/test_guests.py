@@ -247,7 +247,7 @@ def test_restart_of_the_player_is_no_restart_of_the_nodes(
 ) -> None:
     with Guests(lab.login(), data=tmp_path):
         switch_on(vcenter, "one", user_data(portal, "init"), address="10.10.0.21")
-        portal.wait_for(lambda: "ready" in portal.phases())
+        portal.wait_for(lambda: "heartbeat" in portal.phases())
     portal.posted.clear()
 
     with Guests(lab.login(), data=tmp_path):
