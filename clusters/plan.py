@@ -1,7 +1,7 @@
 """The steps of an operation on a cluster, and what each of them waits for."""
 
 from collections.abc import Iterable, Sequence
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Any
 
 from clusters.models import AddressAllocation, Cluster, Machine, PoolRole
@@ -39,18 +39,28 @@ _LEADING_TO_A_NODE = {
 def provision_plan(
     cluster: Cluster, machines: Sequence[Machine], *, extra_steps: Sequence[StepSpec] = ()
 ) -> list[StepSpec]:
-    """Machines are built side by side; control plane nodes join one at a time, workers all together.
+    """Machines are cloned side by side; control plane nodes join one at a time, workers all together.
 
     `extra_steps` come before the cluster is Running, which waits for them.
     """
     ordered = sorted(machines, key=lambda machine: (machine.pool.role, machine.index))
     masters = [machine for machine in ordered if machine.pool.role == PoolRole.CONTROL_PLANE]
     workers = [machine for machine in ordered if machine.pool.role == PoolRole.WORKER]
-    joins: list[tuple[Machine, Machine | None]] = list(zip(masters, [None, *masters], strict=False))
-    joins += [(worker, masters[0]) for worker in workers]
+    first = masters[0]
+    # The longest chain goes first: what is done for other machines waits until the next master boots.
+    configure = [powered_on_key(first)]
+    power_on = [in_cluster_key(first), *(powered_on_key(second) for second in masters[1:2])]
     return [
         *_preparation(cluster),
-        *chain.from_iterable(_machine(cluster, machine, after=after) for machine, after in joins),
+        *_machine(cluster, first),
+        *chain.from_iterable(
+            _machine(cluster, machine, before_configuring=configure, before_power_on=[in_cluster_key(before)])
+            for before, machine in pairwise(masters)
+        ),
+        *chain.from_iterable(
+            _machine(cluster, machine, before_configuring=configure, before_power_on=power_on)
+            for machine in workers
+        ),
         *_completion(ordered, extra_steps),
     ]
 
@@ -78,8 +88,13 @@ def _preparation(cluster: Cluster) -> list[StepSpec]:
     ]
 
 
-def _machine(cluster: Cluster, machine: Machine, *, after: Machine | None) -> list[StepSpec]:
-    """`after` is the machine whose node must be in the cluster before this one is powered on."""
+def _machine(
+    cluster: Cluster,
+    machine: Machine,
+    *,
+    before_configuring: Sequence[str] = (),
+    before_power_on: Sequence[str] = (),
+) -> list[StepSpec]:
     static = cluster.address_allocation == AddressAllocation.STATIC
     return machine_steps(
         machine,
@@ -89,10 +104,10 @@ def _machine(cluster: Cluster, machine: Machine, *, after: Machine | None) -> li
             *([FOLDER_MADE] if cluster.has_own_folder else []),
             *([ADDRESSES_CLAIMED] if static else []),
         ],
-        before_configuring=[PKI_GENERATED],
-        before_power_on=[in_cluster_key(after)] if after else [],
+        before_configuring=[PKI_GENERATED, *before_configuring],
+        before_power_on=before_power_on,
         before_blanking=[NODES_READY],
-        begins_cluster=after is None,
+        begins_cluster=not before_power_on,
     )
 
 
@@ -106,9 +121,10 @@ def machine_steps(
     begins_cluster: bool = False,
 ) -> list[StepSpec]:
     """From nothing to a node of the cluster."""
-    cloned, configured, powered, address, blanked = (
-        f"{machine.name}/{word}" for word in ("cloned", "configured", "powered-on", "address", "blanked")
+    cloned, configured, address, blanked = (
+        f"{machine.name}/{word}" for word in ("cloned", "configured", "address", "blanked")
     )
+    powered = powered_on_key(machine)
     enter = "nodes.ensure_control_plane_up" if begins_cluster else "nodes.ensure_machine_joined"
     return [
         step_spec(cloned, "Clone virtual machine", _CLONE, before_clone, machine),
@@ -151,6 +167,10 @@ def _tagging(machine: Machine, cloned: str) -> list[StepSpec]:
         return []
     key = f"{machine.name}/tagged"
     return [step_spec(key, "Tag virtual machine", "tags.ensure_machine_tagged", [cloned], machine)]
+
+
+def powered_on_key(machine: Machine) -> str:
+    return f"{machine.name}/powered-on"
 
 
 def in_cluster_key(machine: Machine) -> str:

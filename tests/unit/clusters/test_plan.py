@@ -68,6 +68,14 @@ def test_plan_lets_workers_join_together_once_the_control_plane_is_up():
         assert earlier == {"gw-cp-1/in-cluster"}
 
 
+def test_plan_does_the_longest_chain_first():
+    steps = plan(workers=1)
+
+    for name in ("gw-cp-2", "gw-cp-3", "gw-w-1"):
+        assert "gw-cp-1/powered-on" in before(steps, f"{name}/configured")
+    assert "gw-cp-2/powered-on" in before(steps, "gw-w-1/powered-on")
+
+
 def test_plan_with_dhcp_claims_no_addresses():
     assert ADDRESSES_CLAIMED not in [step.key for step in plan(allocation=AddressAllocation.DHCP)]
 
