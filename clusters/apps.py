@@ -18,5 +18,5 @@ class ClustersConfig(AppConfig):
         )
         keep_records(SessionRecords(settings.DATA / "sessions", seal=encrypt, unseal=decrypt))
         # Before workers fork, or each of them loads it at its first step.
-        for module in ("preparation", "machines", "nodes", "membership"):
+        for module in ("preparation", "images", "machines", "nodes", "membership"):
             import_module(f"clusters.steps.{module}")

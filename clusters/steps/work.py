@@ -29,7 +29,7 @@ SAFETY_SECONDS = 10
 # Short tasks are over before the watcher has seen them begin.
 FIRST_LOOK_SECONDS = 0.1
 # A change of a machine's settings is over by then, mostly; coming again would take as long.
-MOMENT_SECONDS = 0.05
+MOMENT_SECONDS = 0.06
 # Clones run for minutes, many at once: a look at each every few seconds would cost more than it tells.
 TASK_SAFETY_SECONDS = 30
 
@@ -84,16 +84,18 @@ class Work:
     def follow(
         self, task_moid: str | None, message: str, *, first_look_seconds: float = FIRST_LOOK_SECONDS
     ) -> Wait | None:
-        """Remember a task just started, then the same as `open_task`."""
+        """Remember a task just started. None is over; no task is at once, so the first look comes later."""
         if task_moid is None:
             return None
-        self.context.keep_reference(self._reference(task_moid))
-        return self._look_at(task_moid, message, first_look_seconds)
+        reference = self._reference(task_moid)
+        self.context.keep_reference(reference)
+        return Wait(first_look_seconds, message, external_ref=reference)
 
     def follow_quick(self, task_moid: str | None, message: str) -> Wait | None:
         """As `follow`, for tasks that mostly take a moment: waiting here costs less than coming again."""
-        if task_moid is None or self.follow(task_moid, message) is None:
+        if task_moid is None:
             return None
+        self.context.keep_reference(self._reference(task_moid))
         time.sleep(MOMENT_SECONDS)
         return self._look_at(task_moid, message, FIRST_LOOK_SECONDS)
 
