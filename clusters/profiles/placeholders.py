@@ -166,5 +166,5 @@ def _only_key(node: Node) -> Node | None:
     if not isinstance(node, MappingNode) or not node.flow_style or len(node.value) != 1:
         return None
     key, value = node.value[0]
-    is_empty = isinstance(value, ScalarNode) and value.value == "" and value.style is None
+    is_empty = isinstance(value, ScalarNode) and value.value == "" and not value.style
     return key if is_empty else None

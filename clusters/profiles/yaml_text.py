@@ -49,6 +49,12 @@ _resolve(
 )
 
 
+class _QuickLoader(yaml.CSafeLoader):
+    """Ten times as fast, but it names neither the character nor, at the text's end, the line of a mistake."""
+
+    yaml_implicit_resolvers = _Loader.yaml_implicit_resolvers
+
+
 def read(text: str, *, largest: int = LARGEST_TEXT) -> Node | None:
     """The one document in the text, None if it is empty; nobody changes it. Raise Unreadable."""
     if len(text.encode()) > largest:
@@ -58,10 +64,18 @@ def read(text: str, *, largest: int = LARGEST_TEXT) -> Node | None:
 
 def _read(text: str) -> Node | None:
     try:
-        _refuse_what_grows(text)
-        node: Node | None = yaml.compose(text, Loader=_Loader)
+        return _composed(text, _QuickLoader)
+    except yaml.YAMLError:
+        pass
+    try:
+        return _composed(text, _Loader)
     except yaml.YAMLError as error:
         raise Unreadable(*_told(error)) from None
+
+
+def _composed(text: str, loader: type[yaml.SafeLoader | yaml.CSafeLoader]) -> Node | None:
+    _refuse_what_grows(text, loader)
+    node: Node | None = yaml.compose(text, Loader=loader)
     if node is not None:
         _refuse_double_keys(node)
     return node
@@ -102,10 +116,10 @@ def scalar_value(node: ScalarNode) -> object:
     return float(text) if kind == "float" else text
 
 
-def _refuse_what_grows(text: str) -> None:
+def _refuse_what_grows(text: str, loader: type[yaml.SafeLoader | yaml.CSafeLoader]) -> None:
     """An alias of an alias of an alias is a small text that becomes a huge document; depth is recursion."""
     depth = 0
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+    for event in yaml.parse(text, Loader=loader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > _DEEPEST:
             raise Unreadable(_line_at(event.start_mark), "The text is nested too deeply.")
