@@ -14,6 +14,8 @@ import pytest
 from cryptography.fernet import Fernet
 from django.conf import settings
 from django.core.cache import caches
+from django.db import connection, transaction
+from django.test import TransactionTestCase
 
 from palette_portal.launcher.postgres import EmbeddedPostgres
 from palette_portal.vsphere.session import keep_records
@@ -45,8 +47,17 @@ def configure_django() -> None:
     keep_records(None)  # tests that are about them say where
 
 
+def _empty_tables(_: TransactionTestCase) -> None:
+    """Django truncates, which makes new files for every table and index, and writes permissions anew: 0.3 s."""
+    keep = {"django_migrations", "django_content_type", "auth_permission"}
+    tables = sorted(set(connection.introspection.table_names()) - keep)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(";".join(f'DELETE FROM "{table}"' for table in tables))
+
+
 ensure_database()
 configure_django()
+TransactionTestCase._fixture_teardown = _empty_tables  # type: ignore[method-assign]
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:
