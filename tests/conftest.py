@@ -48,7 +48,7 @@ def configure_django() -> None:
 
 
 def _empty_tables(_: TransactionTestCase) -> None:
-    """Django truncates, which makes new files for every table and index, and writes permissions anew: 0.3 s."""
+    """Django truncates, which makes new files for all tables and indexes, and writes permissions anew."""
     keep = {"django_migrations", "django_content_type", "auth_permission"}
     tables = sorted(set(connection.introspection.table_names()) - keep)
     with transaction.atomic(), connection.cursor() as cursor:
