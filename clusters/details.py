@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db.models import Prefetch
 
-from clusters.actions.changing import CHANGES
+from clusters.actions.changing import CHANGES, is_what_a_stop_left
 from clusters.actions.queue import Place, places_of
 from clusters.conditions import conditions_of
 from clusters.layers import packs_of, stack_of
@@ -39,9 +39,11 @@ def head_context(cluster: Cluster) -> dict[str, Any]:
 
 
 def _can_stop(cluster: Cluster, progress: Progress | None) -> bool:
-    is_change = progress is not None and progress.operation.kind in CHANGES
     is_running = cluster.purpose == ClusterPurpose.TENANT and cluster.state == ClusterState.RUNNING
-    return bool(is_change and is_running and progress and progress.operation.is_active)
+    if progress is None or not is_running or not progress.operation.is_active:
+        return False
+    is_change = progress.operation.kind in CHANGES
+    return is_change and not is_what_a_stop_left(shown.step for shown in progress.steps)
 
 
 def _place(cluster: Cluster, progress: Progress | None) -> Place | None:

@@ -52,17 +52,18 @@ class _Page:
         return [self._clean_up(self.only) if self.orphans else self._account(self.only)]
 
     def changed(self, change: Change) -> list[Message]:
-        if self.orphans:
-            return self.snapshot() if change.subject_id == self.only else []
+        if self.orphans and self.only:
+            return [self._clean_up(self.only, is_news=True)] if change.subject_id == self.only else []
         if change.step_id is not None or change.subject_kind not in SUBJECTS:
             return []
         if self.only and change.subject_kind == "cloud-account" and change.subject_id != self.only:
             return []
         return self.snapshot()
 
-    def _clean_up(self, account_id: UUID) -> Message:
+    def _clean_up(self, account_id: UUID, *, is_news: bool = False) -> Message:
+        """With news that it has ended the lists are read again."""
         account = _accounts(self.user).filter(pk=account_id).first()
-        context = clean_up_context(account) if account else {}
+        context = {**clean_up_context(account), "account": account, "is_news": is_news} if account else {}
         return _patch("gateways/_orphan_progress.html", context)
 
     def _list(self) -> Message:

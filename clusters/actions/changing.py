@@ -1,6 +1,6 @@
 """What every change of a running cluster shares: who may, when, and what an interrupted one left behind."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.db import transaction
@@ -17,7 +17,7 @@ from palette_portal.orchestration.actions import (
     cancel_operation,
     start_operation,
 )
-from palette_portal.orchestration.models import Operation, OperationKind
+from palette_portal.orchestration.models import Operation, OperationKind, Step
 from palette_portal.orchestration.steps import StepSpec
 from palette_portal.tenants import audit
 from palette_portal.tenants.models import User
@@ -25,6 +25,11 @@ from palette_portal.tenants.permissions import Permission, check
 
 CHANGES = (OperationKind.SCALE, OperationKind.REPLACE, OperationKind.UPDATE)
 LEFT = "left:"
+
+
+def is_what_a_stop_left(steps: Iterable[Step]) -> bool:
+    """Whether they only remove what a stopped change had made: a change has other beginnings as well."""
+    return all(step.key.startswith(LEFT) for step in steps if not step.depends_on)
 
 
 def check_can_begin(cluster: Cluster) -> None:
@@ -73,6 +78,8 @@ def stop_change(*, cluster: Cluster, by: User) -> Operation | None:
     active = Operation.objects.of(cluster.subject).active().filter(kind__in=CHANGES).first()
     if active is None:
         raise Conflict(f"Nothing is being changed on {cluster}.")
+    if is_what_a_stop_left(active.steps.all()):
+        raise Conflict("The change is stopped already. What it had begun to make is being removed.")
     cancel_operation(active, by=by)
     left = unfinished_machines(cluster)
     for pool in MachinePool.objects.filter(cluster=cluster):

@@ -9,7 +9,7 @@ from clusters.actions.changing import begin_change, lock_for_change, note_in_aud
 from clusters.actions.machines import add_machine_rows, create_pool
 from clusters.actions.requests import PoolRequest
 from clusters.changes import add_machines_plan, gone_key, remove_machines_plan
-from clusters.models import AddressAllocation, Cluster, Machine, MachinePool, PoolRole
+from clusters.models import MASTER_SIZES, AddressAllocation, Cluster, Machine, MachinePool, PoolRole
 from clusters.plan import step_spec
 from clusters.states import MachineState
 from clusters.troubles import POWERED_ON
@@ -19,8 +19,6 @@ from palette_portal.http import Conflict
 from palette_portal.orchestration.models import Operation, OperationKind
 from palette_portal.orchestration.steps import StepSpec
 from palette_portal.tenants.models import User
-
-MASTER_SIZES = (1, 3, 5)
 
 
 @transaction.atomic
@@ -68,7 +66,7 @@ def _check_worker_size(pool: MachinePool, size: int, *, by: User | None) -> None
     if size < 1:
         raise Conflict("A worker pool has at least one node. Delete the pool if you need none.")
     if pool.autoscales and by is not None:
-        raise Conflict(f"{pool.name} scales itself: change its minimum and maximum size.")
+        raise Conflict(pool.fixed_because)
 
 
 def _grow(pool: MachinePool, count: int) -> list[StepSpec]:

@@ -12,10 +12,18 @@ from clusters.models.clusters import (
 )
 from clusters.models.images import ImageImport
 from clusters.models.instructions import InstructionKind, InstructionState, NodeInstruction
-from clusters.models.machines import Machine, MachinePool, Placement, PoolRole, RollingUpdate
+from clusters.models.machines import (
+    MASTER_SIZES,
+    Machine,
+    MachinePool,
+    Placement,
+    PoolRole,
+    RollingUpdate,
+)
 from clusters.models.pages import DeployDraft, SavedView
 
 __all__ = [
+    "MASTER_SIZES",
     "AddressAllocation",
     "Cluster",
     "ClusterAddOn",

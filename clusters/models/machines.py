@@ -16,6 +16,10 @@ class PoolRole(models.TextChoices):
     WORKER = "worker", "Worker Pool"
 
 
+# Of the control plane: a majority of its members decides.
+MASTER_SIZES = (1, 3, 5)
+
+
 class RollingUpdate(models.TextChoices):
     EXPAND_FIRST = "expand-first", "Expand First"
     CONTRACT_FIRST = "contract-first", "Contract First"
@@ -96,6 +100,18 @@ class MachinePool(models.Model):
     @property
     def is_worker(self) -> bool:
         return self.role == PoolRole.WORKER
+
+    @property
+    def fixed_because(self) -> str:
+        """Why nobody can give it another number of nodes; empty when somebody can."""
+        if self.autoscales:
+            return f"{self.name} scales itself: edit its minimum and maximum size."
+        if not self.is_worker and self.size == MASTER_SIZES[-1]:
+            return (
+                f"The master pool has {self.size} nodes, the most there can be. It cannot become smaller: "
+                "its nodes hold the cluster's data."
+            )
+        return ""
 
     @property
     def reservation(self) -> Reservation:

@@ -22,7 +22,7 @@ from clusters.states import ClusterHealth, ClusterState
 from gateways.models import PrivateCloudGateway
 from palette_portal.http import is_partial
 from palette_portal.tenants.models import Project, User
-from palette_portal.tenants.permissions import Permission, can_somewhere
+from palette_portal.tenants.permissions import Permission, reason_against_somewhere
 from palette_portal.tenants.requests import signed_in
 
 TAGS_SUGGESTED = 200
@@ -42,7 +42,7 @@ def cluster_list(request: HttpRequest) -> HttpResponse:
         "columns": columns_of(wanted),
         "chips": chips_of(wanted, choices),
         "saved_views": SavedView.objects.filter(user=user, tenant_id=user.own_tenant_id),
-        "may_deploy": can_somewhere(user, Permission.DEPLOY_CLUSTERS),
+        "deploy_denied": reason_against_somewhere(user, Permission.DEPLOY_CLUSTERS),
     }
     if is_partial(request):
         return _part(request, wanted, context)

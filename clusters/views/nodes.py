@@ -11,10 +11,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from clusters.actions.changing import check_can_begin, stop_change
-from clusters.actions.pools import MASTER_SIZES, check_pool_deletable, delete_pool, resize_pool
+from clusters.actions.pools import check_pool_deletable, delete_pool, resize_pool
 from clusters.actions.renewal import check_replaceable, replace_machine
 from clusters.actions.repair import set_repair
-from clusters.models import Cluster, Machine, MachinePool
+from clusters.models import MASTER_SIZES, Cluster, Machine, MachinePool
 from clusters.states import check_changeable
 from clusters.troubles import trouble_of
 from clusters.views.dialogs import Dialog, go_to, page_of, show_dialog
@@ -62,13 +62,8 @@ def _resize(pool: MachinePool, size: int, *, by: User) -> str:
 
 
 def _check_resizable(pool: MachinePool) -> None:
-    if pool.autoscales:
-        raise Conflict(f"{pool.name} scales itself: edit its minimum and maximum size.")
-    if not pool.is_worker and pool.size == MASTER_SIZES[-1]:
-        raise Conflict(
-            "The master pool has 5 nodes, the most there can be. It cannot become smaller: its nodes hold "
-            "the cluster's data."
-        )
+    if pool.fixed_because:
+        raise Conflict(pool.fixed_because)
 
 
 def _size_error(typed: str) -> str:

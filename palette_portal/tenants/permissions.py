@@ -12,6 +12,7 @@ __all__ = [
     "check",
     "check_somewhere",
     "reason_against",
+    "reason_against_somewhere",
 ]
 
 
@@ -59,11 +60,16 @@ def check_somewhere(user: User, permission: Permission) -> None:
 
 
 def can_somewhere(user: User, permission: Permission) -> bool:
+    return reason_against_somewhere(user, permission) == ""
+
+
+def reason_against_somewhere(user: User, permission: Permission) -> str:
+    """As `reason_against`, of somebody who may it nowhere."""
     try:
         check_somewhere(user, permission)
-    except Denied:
-        return False
-    return True
+    except Denied as denied:
+        return denied.reason
+    return ""
 
 
 def _sentence(permission: Permission, *, in_project: bool) -> str:

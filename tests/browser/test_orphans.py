@@ -1,12 +1,13 @@
 """The admin finds machines that nobody owns any more, and account and pool pages follow what happens."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from django.db import transaction
+from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from clusters import orphans
@@ -66,7 +67,7 @@ def marked(name: str, machine: Machine | None, number: int, *, copied: bool = Fa
 
 
 @pytest.fixture
-def on_vcenter(account: CloudAccount, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def on_vcenter(account: CloudAccount, monkeypatch: pytest.MonkeyPatch) -> list[MarkedMachine]:
     """One left by a deleted cluster with its address kept back, one of another portal, one copy."""
     cluster = make_cluster(
         account.gateway, name="shop-eu-1", project=make_project(), state="Running", cloud_account=account
@@ -86,11 +87,16 @@ def on_vcenter(account: CloudAccount, monkeypatch: pytest.MonkeyPatch) -> Iterat
         marked("copy-of-shop", machine, 40, copied=True),
     ]
     monkeypatch.setattr(orphans, "_ask", lambda credentials, known: vms)
-    yield
+    return vms
 
 
 def test_admin_reviews_and_removes_orphans(
-    page: Page, portal: str, admin: User, account: CloudAccount, on_vcenter: None, check_accessible: Check
+    page: Page,
+    portal: str,
+    admin: User,
+    account: CloudAccount,
+    on_vcenter: list[MarkedMachine],
+    check_accessible: Check,
 ) -> None:
     sign_in(page, portal, admin)
     page.goto(f"{portal}/cloud-accounts/{account.pk}/")
@@ -119,6 +125,14 @@ def test_admin_reviews_and_removes_orphans(
         announce_subject(account.subject)
     expect(page.locator("#orphan-progress")).to_contain_text("1 of 1 done")
     check_accessible(page)
+    expect(page.get_by_label("Remove shop-eu-1-cp-1")).to_be_visible()
+    del on_vcenter[0]
+    with transaction.atomic():
+        Operation.objects.filter(pk=operation.pk).update(state="Succeeded", finished_at=timezone.now())
+        announce_subject(account.subject)
+    expect(page.locator("#orphan-progress")).to_contain_text("Last removal")
+    expect(page.get_by_label("Remove shop-eu-1-cp-1")).to_have_count(0)
+    expect(page.get_by_label("Remove staging-cp-1")).to_be_visible()
     shoot(page, "done")
 
 

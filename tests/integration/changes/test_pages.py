@@ -140,6 +140,17 @@ def test_size_that_the_master_pool_cannot_have_is_refused_at_the_field(
     assert "1, 3 or 5 nodes" in answer.content.decode()
 
 
+def test_menu_says_why_a_pool_that_scales_itself_is_not_resized(
+    stage: Stage, cluster: Cluster, client: Client
+) -> None:
+    pool = pool_of(stage, WORKER)
+    MachinePool.objects.filter(pk=pool.pk).update(autoscales=True, minimum_size=1, maximum_size=4)
+
+    reason = "workers scales itself: edit its minimum and maximum size."
+    assert reason in client.get(url(cluster, "nodes")).content.decode()
+    assert reason in client.get(url(cluster, "pool-resize", pool_id=pool.pk)).content.decode()
+
+
 def test_master_pool_offers_larger_sizes_only(stage: Stage, cluster: Cluster, client: Client) -> None:
     page = client.get(url(cluster, "pool-resize", pool_id=pool_of(stage).pk)).content.decode()
 

@@ -9,6 +9,7 @@ from clusters.actions.changing import stop_change
 from clusters.actions.pools import add_pool, delete_pool, resize_pool
 from clusters.actions.renewal import edit_pool, plan_renewal, replace_machine
 from clusters.actions.requests import Autoscaling, PlacementRequest, PoolRequest
+from clusters.details import head_context
 from clusters.models import MachinePool, PoolRole
 from clusters.states import ClusterState
 from ippools.actions import PoolExhausted
@@ -299,9 +300,14 @@ def test_change_that_is_stopped_leaves_nothing(stage: Stage, editor: User) -> No
     stage.operation = resize_pool(pool=pool_of(stage, WORKER), size=3, by=editor)
     stage.guests.silent |= {"shop-workers-2", "shop-workers-3"}
     stage.go_on_until(lambda: len(stage.vms_of_ours()) == 4)
+    assert head_context(stage.cluster)["can_stop"]
 
-    go_on(stage, stop_change(cluster=stage.cluster, by=editor))
+    clean_up = stop_change(cluster=stage.cluster, by=editor)
 
+    assert not head_context(stage.cluster)["can_stop"]
+    with pytest.raises(Conflict, match="is stopped already"):
+        stop_change(cluster=stage.cluster, by=editor)
+    go_on(stage, clean_up)
     assert names(machines_of(stage, WORKER)) == ["shop-workers-1"]
     assert pool_of(stage, WORKER).size == 1
 
