@@ -21,6 +21,10 @@ from palette_portal.orchestration.steps import StepSpec
 from palette_portal.tenants.models import User
 
 
+class PoolNameTaken(Conflict):
+    pass
+
+
 @transaction.atomic
 def resize_pool(
     *, pool: MachinePool, size: int, by: User | None, leaving: Collection[Machine] = ()
@@ -99,7 +103,7 @@ def _is_broken(machine: Machine) -> bool:
 
 @transaction.atomic
 def add_pool(*, cluster: Cluster, request: PoolRequest, by: User) -> Operation:
-    """A further worker pool. Raise Conflict, PoolExhausted or OperationActive."""
+    """A further worker pool. Raise Conflict, PoolNameTaken, PoolUnavailable or OperationActive."""
     cluster = lock_for_change(cluster, by=by)
     _check_new_pool(cluster, request)
     pool = create_pool(cluster, request)
@@ -113,7 +117,7 @@ def _check_new_pool(cluster: Cluster, request: PoolRequest) -> None:
     if request.is_control_plane:
         raise Conflict("A cluster has one master pool.")
     if cluster.machine_pools.filter(name=request.name).exists():
-        raise Conflict(f"{cluster} has a node pool {request.name} already.")
+        raise PoolNameTaken(f"{cluster} has a node pool {request.name} already.")
     if cluster.address_allocation == AddressAllocation.STATIC:
         if request.ip_pool is None:
             raise Conflict(f"Choose an IP pool for {request.name}.")

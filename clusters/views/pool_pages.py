@@ -12,7 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from clusters.actions.changing import check_can_begin
-from clusters.actions.pools import add_pool
+from clusters.actions.pools import PoolNameTaken, add_pool
 from clusters.actions.renewal import Renewal, edit_pool, plan_renewal
 from clusters.day_two.pool_forms import (
     edit_pool_form,
@@ -27,6 +27,7 @@ from clusters.models import Cluster, MachinePool
 from clusters.views.dialogs import go_to, page_of
 from clusters.views.loading import get_cluster_for_change
 from clusters.views.nodes import get_pool_or_404
+from ippools.actions import PoolUnavailable
 from palette_portal.http import Conflict, is_partial
 from palette_portal.tenants.requests import signed_in
 from palette_portal.vsphere.errors import VSphereError
@@ -102,7 +103,11 @@ def _checked_field(form: NodePoolForm, wanted: str) -> HttpResponse:
 
 def _add(request: HttpRequest, cluster: Cluster, form: NodePoolForm) -> HttpResponse:
     wanted = request_from(form, cluster)
-    add_pool(cluster=cluster, request=wanted, by=signed_in(request))
+    try:
+        add_pool(cluster=cluster, request=wanted, by=signed_in(request))
+    except (PoolNameTaken, PoolUnavailable) as refused:
+        form.add_error("name" if isinstance(refused, PoolNameTaken) else "ip_pool", refused.reason)
+        return _show(request, cluster, None, form, status=422)
     messages.info(request, f"The node pool {wanted.name} is being added.")
     return go_to(request, page_of(cluster))
 

@@ -57,6 +57,18 @@ def posted(form: NodePoolForm, **changes: Any) -> dict[str, Any]:
     return {**data, **{f"{PREFIX}-{name}": value for name, value in changes.items()}}
 
 
+def new_pool(stage: Stage, form: NodePoolForm, **changes: Any) -> dict[str, Any]:
+    """A further pool where the workers are."""
+    place = machines_of(stage, WORKER)[0].placement
+    zone = f"{PREFIX}-{place.compute_cluster_moid}"
+    return posted(form, zones=place.compute_cluster_moid, **changes) | {
+        f"{zone}-resource_pool": place.resource_pool_moid,
+        f"{zone}-datastore": place.datastore_moid,
+        f"{zone}-network": place.network_moid,
+        "then": "add",
+    }
+
+
 def edit_data(pool: MachinePool, **changes: Any) -> dict[str, Any]:
     assert pool.cluster.cloud_account is not None
     return posted(edit_pool_form(pool, get_offer(pool.cluster.cloud_account)), **changes)
@@ -197,20 +209,37 @@ def test_pool_is_added(stage: Stage, cluster: Cluster, client: Client) -> None:
     place = machines_of(stage, WORKER)[0].placement
     for suggested in (place.resource_pool_moid, place.datastore_moid, place.network_moid):
         assert f'value="{suggested}" selected' in page
-    data = posted(form, name="gpu", size="1", zones=moid, labels="kind=gpu") | {
-        f"{PREFIX}-{moid}-resource_pool": place.resource_pool_moid,
-        f"{PREFIX}-{moid}-datastore": place.datastore_moid,
-        f"{PREFIX}-{moid}-network": place.network_moid,
-        "then": "add",
-    }
 
-    answer = client.post(url(cluster, "pool-add"), data)
+    answer = client.post(
+        url(cluster, "pool-add"), new_pool(stage, form, name="gpu", size="1", labels="kind=gpu")
+    )
 
     assert answer.status_code == 302, answer.content.decode()
     go_on(stage)
     pool = cluster.machine_pools.get(name="gpu")
     assert (pool.size, pool.labels) == (1, {"kind": "gpu"})
     assert "shop-gpu-1" in stage.guests.nodes
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "reason"),
+    [
+        ({"name": "workers", "size": "1"}, "name", "has a node pool workers already"),
+        ({"name": "gpu", "size": "400"}, "ip_pool", "are needed"),
+    ],
+)
+def test_new_pool_is_refused_at_its_field(
+    stage: Stage, cluster: Cluster, client: Client, changes: dict[str, str], field: str, reason: str
+) -> None:
+    assert cluster.cloud_account is not None
+    form = new_pool_form(cluster, get_offer(cluster.cloud_account))
+
+    answer = client.post(url(cluster, "pool-add"), new_pool(stage, form, **changes))
+
+    page = answer.content.decode()
+    assert answer.status_code == 422 and not cluster.machine_pools.filter(name="gpu").exists()
+    error = page.partition(f'id="id_{PREFIX}-{field}_error"')[2]
+    assert reason in error[:500]
 
 
 def test_pool_without_a_zone_is_refused(stage: Stage, cluster: Cluster, client: Client) -> None:
