@@ -8,7 +8,7 @@ from django.db import transaction
 from clusters.actions.machines import unfinished_machines
 from clusters.actions.queue import why_queued
 from clusters.changes import gone_key, remove_machines_plan
-from clusters.models import Cluster, Machine, MachinePool
+from clusters.models import MASTER_SIZES, Cluster, Machine, MachinePool
 from clusters.states import MachineState, check_changeable
 from palette_portal.http import Conflict
 from palette_portal.orchestration.actions import (
@@ -95,7 +95,7 @@ def stop_change(*, cluster: Cluster, by: User) -> Operation | None:
 def _count_anew(pool: MachinePool, leaving: Sequence[Machine]) -> None:
     present = Machine.objects.present().filter(pool=pool).exclude(pk__in=[machine.pk for machine in leaving])
     staying = present.exclude(state=MachineState.DELETING).count()
-    if staying and staying != pool.size and (pool.is_worker or staying in (1, 3, 5)):
+    if staying and staying != pool.size and (pool.is_worker or staying in MASTER_SIZES):
         MachinePool.objects.filter(pk=pool.pk).update(size=staying)
 
 

@@ -4,7 +4,7 @@ from django.db import IntegrityError, transaction
 
 from clusters.actions.provision import ClusterRequest, PoolRequest, provision_cluster
 from clusters.actions.stacks import check_stack
-from clusters.models import Cluster, ClusterPurpose
+from clusters.models import MASTER_SIZES, Cluster, ClusterPurpose
 from gateways.models import CloudAccount, PrivateCloudGateway
 from gateways.states import check_serving
 from palette_portal.http import Conflict
@@ -85,7 +85,7 @@ def _check_profile(request: ClusterRequest, project: Project) -> None:
 
 def _check_node_pools(request: ClusterRequest) -> None:
     masters = [pool for pool in request.pools if pool.is_control_plane]
-    if len(masters) != 1 or masters[0].size not in (1, 3, 5):
+    if len(masters) != 1 or masters[0].size not in MASTER_SIZES:
         raise Conflict("A cluster has one master pool of 1, 3 or 5 nodes.")
     if not any(pool.takes_workloads for pool in request.pools):
         raise Conflict("Add a worker pool, or allow the master pool to take workloads.")

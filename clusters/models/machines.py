@@ -76,7 +76,7 @@ class MachinePool(models.Model):
                 name="machine_pool_one_control_plane",
             ),
             models.CheckConstraint(
-                condition=Q(role=PoolRole.WORKER) | Q(size__in=[1, 3, 5]),
+                condition=Q(role=PoolRole.WORKER) | Q(size__in=list(MASTER_SIZES)),
                 name="machine_pool_control_plane_1_3_5",
             ),
             models.CheckConstraint(

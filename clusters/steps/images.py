@@ -139,7 +139,7 @@ def _uploaded(work: Work, row: ImageImport) -> Outcome:
     if vm is None:
         raise NotFound(f"The image {row.template} was uploaded, and vCenter does not have it.")
     work.context.still_mine()
-    busy = work.follow(start_marking_whole(work.vcenter, vm.moid), FINISHING) or _again()
+    busy = work.follow(start_marking_whole(work.vcenter, vm.moid), FINISHING)
     return busy if has_manifest else _with_warning(busy, row)
 
 
@@ -230,8 +230,7 @@ def _finished(work: Work, row: ImageImport, vm: VirtualMachine) -> Outcome:
         )
     if not has_snapshot(work.vcenter, vm.moid):
         work.context.still_mine()
-        if busy := work.follow(start_snapshot(work.vcenter, vm.moid), FINISHING):
-            return busy
+        return work.follow(start_snapshot(work.vcenter, vm.moid), FINISHING)
     work.context.still_mine()
     mark_as_template(work.vcenter, vm.moid)
     return _done(work, "ImageImported", f"The image {row.template} was imported to {row.folder}.")

@@ -46,9 +46,8 @@ def ensure_machine_cloned(work: Work) -> Outcome:
         vm = None if lost else find_machine(work.vcenter, clone_spec(machine))
     if vm is None:
         task_moid = lost or _start_clone(work)
-        if busy := work.follow(task_moid, message, first_look_seconds=TASK_SAFETY_SECONDS):
-            return replace(busy, write=lambda: update_machine(machine.id, MachineState.PROVISIONING))
-        vm = work.find_vm()
+        busy = work.follow(task_moid, message, first_look_seconds=TASK_SAFETY_SECONDS)
+        return replace(busy, write=lambda: update_machine(machine.id, MachineState.PROVISIONING))
     return _cloned(machine, vm)
 
 

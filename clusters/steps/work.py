@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, wraps
-from typing import Any
+from typing import Any, overload
 from uuid import UUID
 
 from clusters.models import Cluster, Machine
@@ -81,10 +81,18 @@ class Work:
             return None
         return self._look_at(rest.partition(":")[2], message, TASK_SAFETY_SECONDS)
 
+    @overload
+    def follow(self, task_moid: str, message: str, *, first_look_seconds: float = ...) -> Wait: ...
+
+    @overload
+    def follow(
+        self, task_moid: str | None, message: str, *, first_look_seconds: float = ...
+    ) -> Wait | None: ...
+
     def follow(
         self, task_moid: str | None, message: str, *, first_look_seconds: float = FIRST_LOOK_SECONDS
     ) -> Wait | None:
-        """Remember a task just started. None is over; no task is at once, so the first look comes later."""
+        """Remember a task just started; no task is over at once, so the first look comes later."""
         if task_moid is None:
             return None
         reference = self._reference(task_moid)
