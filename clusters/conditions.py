@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from clusters.layers import ShownPack
 from clusters.models import Cluster, PoolRole
 from clusters.profiles.models import LayerKind
 from clusters.states import LEAVING, ClusterHealth, ClusterState
-from palette_portal.orchestration.models import Step
 from palette_portal.orchestration.progress import Progress, ShownStep
 
 # Nothing goes on any more, although it is not so.
@@ -46,20 +46,22 @@ _ADDITION = ("machines.", "nodes.ensure_machine_", "nodes.ensure_control_plane_u
 _DELETION = ("membership.ensure_node_removed", "removal.", _FORCED)
 _STEPS = "clusters.steps."
 
-# Type, reason once it is so, and which of an operation's steps make it so.
-_Belongs = Callable[[Step, str], bool]
+# Whether steps of a function, for a machine of a role, are among those that make a condition true.
+_Belongs = Callable[[str, str], bool]
 
 
 def _by(*beginnings: str, role: str = "") -> _Belongs:
     """`role` picks the steps of machines in pools of that role."""
 
-    def belongs(step: Step, role_of_group: str) -> bool:
-        function = step.function.removeprefix(_STEPS)
+    @lru_cache(maxsize=1024)
+    def belongs(function: str, role_of_group: str) -> bool:
+        function = function.removeprefix(_STEPS)
         return function.startswith(beginnings) and (not role or role == role_of_group)
 
     return belongs
 
 
+# Type, and reason once it is so.
 _TYPES: tuple[tuple[str, str, _Belongs], ...] = (
     ("ImageResolutionDone", "ImageResolved", _by(*_IMAGE)),
     ("CloudInfrastructureReady", "InfrastructureReady", _by(*_INFRASTRUCTURE)),
@@ -87,7 +89,7 @@ def conditions_of(
     steps = progress.steps if progress else ()
 
     def steps_of(belongs: _Belongs) -> list[ShownStep]:
-        return [shown for shown in steps if belongs(shown.step, roles.get(shown.step.group, ""))]
+        return [shown for shown in steps if belongs(shown.step.function, roles.get(shown.step.group, ""))]
 
     told = [
         _from_steps(cluster, type_, reason, steps_of(belongs))

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Prefetch
+from django.db.models import Prefetch, Value
+from django.db.models.functions import Coalesce
 
 from clusters.actions.changing import CHANGES, is_what_a_stop_left
 from clusters.actions.queue import Place, places_of
@@ -65,7 +66,8 @@ def overview_context(cluster: Cluster, *, rights: Rights) -> dict[str, Any]:
 def aside_context(cluster: Cluster, progress: Progress | None, rights: Rights) -> dict[str, Any]:
     """All of the overview but the head, the steps and what is left: it changes with what nodes report."""
     stack = stack_of(cluster)
-    pools = list(cluster.machine_pools.select_related("ip_pool").prefetch_related("placements"))
+    ip_pool_name = Coalesce("ip_pool__name", Value(""))
+    pools = list(cluster.machine_pools.annotate(ip_pool_name=ip_pool_name).prefetch_related("placements"))
     machines = _machines_of(cluster, pools)
     packs = packs_of(cluster, stack.layers, machines)
     roles = _roles(cluster, progress, machines)

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.db.models import OuterRef, Subquery
+
 from clusters.models import Cluster, ClusterLayer, Machine
 from clusters.phases import FAILED, has_reached
 from clusters.profiles.models import LayerKind, ProfileVersion
@@ -32,10 +34,10 @@ def packs_of(
 
 @dataclass(frozen=True)
 class ShownProfile:
-    """One of the cluster's profiles: its version there, and the newest published one if that is newer."""
+    """One of the cluster's profiles: its version there, and the newest published one's if that is newer."""
 
     version: ProfileVersion
-    newer: ProfileVersion | None
+    newer: str
     is_own: bool
 
     @property
@@ -52,11 +54,11 @@ class ShownStack:
 
 
 def stack_of(cluster: Cluster) -> ShownStack:
-    """Four queries; afterwards cluster and layers know their versions and profiles."""
+    """Three queries; afterwards cluster and layers know their versions and profiles."""
     add_ons, layers = list(cluster.add_ons.all()), list(cluster.layers.all())
     wanted = [cluster.profile_version_id, *(add_on.version_id for add_on in add_ons)]
     ids = [version_id for version_id in wanted if version_id is not None]
-    found = ProfileVersion.objects.select_related("profile").in_bulk(ids)
+    found = _versions(ids)
     if cluster.profile_version_id is not None:
         cluster.profile_version = found[cluster.profile_version_id]
     for add_on in add_ons:
@@ -64,27 +66,21 @@ def stack_of(cluster: Cluster) -> ShownStack:
     by_id = {add_on.pk: add_on for add_on in add_ons}
     for layer in layers:
         layer.add_on = by_id.get(layer.add_on_id) if layer.add_on_id else None
-    versions = [found[version_id] for version_id in ids]
-    # Nothing newer for one that leaves.
-    newer = _newer(versions) if versions and cluster.state not in LEAVING else {}
-    shown = [
-        ShownProfile(version, newer.get(version.pk), is_own=version.pk == cluster.profile_version_id)
-        for version in versions
-    ]
-    return ShownStack(shown, layers)
+    return ShownStack([_shown_profile(cluster, found[version_id]) for version_id in ids], layers)
 
 
-def _newer(versions: Sequence[ProfileVersion]) -> dict[UUID, ProfileVersion]:
-    """The newest published version of the profile, by the version that is older. Mostly there is none."""
-    of_profile = {version.profile_id: version for version in versions}
-    published = ProfileVersion.objects.filter(profile__in=of_profile).exclude(published_at=None)
-    newer = {}
-    for found in published.filter(rank__gt=min(version.rank for version in versions)).order_by("rank"):
-        version = of_profile[found.profile_id]
-        if found.rank > version.rank:
-            found.profile = version.profile
-            newer[version.pk] = found
-    return newer
+def _shown_profile(cluster: Cluster, version: ProfileVersion) -> ShownProfile:
+    """Nothing newer for one that leaves."""
+    newer = "" if cluster.state in LEAVING else getattr(version, "newer", None) or ""
+    return ShownProfile(version, newer, is_own=version.pk == cluster.profile_version_id)
+
+
+def _versions(ids: Sequence[UUID]) -> dict[UUID, ProfileVersion]:
+    """With `newer`: the newest published version of the profile if it is newer than this one."""
+    later = ProfileVersion.objects.filter(profile=OuterRef("profile"), rank__gt=OuterRef("rank"))
+    newest = later.exclude(published_at=None).order_by("-rank").values("version")[:1]
+    versions = ProfileVersion.objects.select_related("profile").annotate(newer=Subquery(newest))
+    return versions.in_bulk(ids)
 
 
 def _word(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, Self
 from urllib.parse import quote
 from uuid import UUID
@@ -18,7 +18,7 @@ from clusters.actions.queue import Place, lines_of
 from clusters.keyset import GroupedOrder, KeyPage, Order, key_page
 from clusters.models import Cluster, ClusterAddOn, ClusterQuerySet, Machine
 from clusters.models.clusters import numbers_padded
-from clusters.profiles.models import ProfileVersion
+from clusters.profiles.models import ProfileType, ProfileVersion
 from clusters.states import ClusterHealth, ClusterState, MachineState
 from gateways.models import PrivateCloudGateway
 from palette_portal.tenants.models import Project, User
@@ -119,12 +119,21 @@ class ListFilter:
     def apply(self, clusters: ClusterQuerySet) -> ClusterQuerySet:
         clusters = clusters.in_states(self.states).filter(**self._equalities())
         if self.profile:
-            clusters = clusters.filter(_with_profile(self.profile))
+            clusters = clusters.filter(self._with_profile)
         if self.tag:
             clusters = clusters.filter(tags__contains=[self.tag])
         for word in self.text.lower().split():
             clusters = clusters.filter(Q(name__contains=word) | Q(endpoint_host__contains=word))
         return clusters
+
+    @cached_property
+    def _with_profile(self) -> Q:
+        """Made of it; or with it attached, as add-ons are. A page asks for it twice."""
+        versions = ProfileVersion.objects.filter(profile=self.profile).order_by()
+        types = dict(versions.values_list("pk", "profile__type"))
+        if ProfileType.ADD_ON not in types.values():
+            return Q(profile_version__in=list(types))
+        return Q(pk__in=ClusterAddOn.objects.filter(profile=self.profile).order_by().values("cluster"))
 
     def _equalities(self) -> dict[str, Any]:
         wanted = {
@@ -242,13 +251,6 @@ def _nodes_of(ids: Sequence[UUID]) -> dict[UUID, tuple[int, int]]:
     counted = Machine.objects.present().filter(cluster__in=list(ids)).order_by().values("cluster")
     rows = counted.annotate(nodes=Count("pk"), running=running)
     return {row["cluster"]: (row["nodes"], row["running"]) for row in rows}
-
-
-def _with_profile(profile: UUID) -> Q:
-    """Made of it, or with it attached. Two small sets of ids and no join: the order's index stays in use."""
-    versions = ProfileVersion.objects.filter(profile=profile).order_by().values("pk")
-    attached = ClusterAddOn.objects.filter(profile=profile).order_by().values("cluster")
-    return Q(profile_version__in=versions) | Q(pk__in=attached)
 
 
 def _clean(text: str) -> str:

@@ -12,6 +12,7 @@ from clusters.leaving import leftovers_context
 from clusters.listing import ROWS_PER_PAGE, rows_of
 from clusters.menus import actions_context
 from clusters.models import Cluster
+from clusters.templatetags.cluster_parts import cluster_row
 from clusters.views.loading import Rights, rights_of
 from palette_portal.orchestration.changes import Change
 from palette_portal.orchestration.models import Event, Step, StepState
@@ -71,7 +72,8 @@ class _Rows:
     ids: tuple[UUID, ...]
 
     def render(self, ids: Sequence[UUID]) -> list[Message]:
-        return [_patch("clusters/_cluster_row.html", {"listed": listed}) for listed in rows_of(ids)]
+        rows = (cluster_row(listed, oob=True) for listed in rows_of(ids))
+        return [Message(event="patch", html=row, id=None) for row in rows]
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,13 @@ LIMITED_KINDS = (
     OperationKind.UPDATE,
 )
 
+# In order, each with its gateway. Built once: every list asks for it.
+_QUEUED: "QuerySet[Any]" = (
+    Operation.objects.filter(state=OperationState.QUEUED, subject_kind="cluster")
+    .annotate(gateway_id=Subquery(Cluster.objects.filter(pk=OuterRef("subject_id")).values("gateway_id")))
+    .order_by("created_at", "pk")
+)
+
 
 @dataclass(frozen=True)
 class Place:
@@ -57,7 +64,7 @@ def why_queued(whose: Cluster | PrivateCloudGateway) -> str:
     gateway_id = whose.gateway_id if isinstance(whose, Cluster) else whose.pk
     hold_queue(gateway_id)
     gateway = _gateways().get(pk=gateway_id)
-    is_full = _free_slots(gateway) <= 0 or _queued().filter(gateway_id=gateway_id).exists()
+    is_full = _free_slots(gateway) <= 0 or _QUEUED.filter(gateway_id=gateway_id).exists()
     reason = _closed(gateway) or (_full(gateway) if is_full else "")
     if reason:
         announce_subject(gateway.subject)
@@ -78,7 +85,7 @@ def limit_of(gateway: PrivateCloudGateway) -> int:
 
 def release_waiting() -> None:
     """Called by a schedule, in case that an end was not heard of."""
-    for gateway_id in set(_queued().values_list("gateway_id", flat=True)):
+    for gateway_id in set(_QUEUED.values_list("gateway_id", flat=True)):
         release_queue(gateway_id)
 
 
@@ -86,7 +93,7 @@ def release_after(operation: Operation) -> None:
     """Called when any operation has ended."""
     if operation.subject_kind == "cluster":
         cluster = Cluster.objects.filter(pk=operation.subject_id).only("gateway_id").first()
-        if cluster and _queued().filter(gateway_id=cluster.gateway_id).exists():
+        if cluster and _QUEUED.filter(gateway_id=cluster.gateway_id).exists():
             release_queue(cluster.gateway_id)
 
 
@@ -95,7 +102,7 @@ def release_queue(gateway_id: UUID) -> int:
     """Start what waits at the gateway, first come first served, as far as there is room; how many."""
     hold_queue(gateway_id)
     gateway = _gateways().get(pk=gateway_id)
-    waiting: list[Operation] = list(_queued().filter(gateway_id=gateway_id))
+    waiting: list[Operation] = list(_QUEUED.filter(gateway_id=gateway_id))
     free = 0 if _closed(gateway) else max(_free_slots(gateway), 0)
     with numbered_last():
         started = [operation for operation in waiting[:free] if release_operation(operation)]
@@ -118,14 +125,14 @@ def places_of(cluster_ids: Collection[UUID]) -> dict[UUID, Place]:
     if not cluster_ids:
         return {}
     gateways = Cluster.objects.filter(pk__in=cluster_ids).values("gateway_id")
-    lines = _lines(_queued().filter(gateway_id__in=Subquery(gateways)))
+    lines = _lines(_QUEUED.filter(gateway_id__in=Subquery(gateways)))
     places = {place.cluster_id: place for line in lines.values() for place in line}
     return {cluster_id: places[cluster_id] for cluster_id in cluster_ids if cluster_id in places}
 
 
 def lines_of(gateway_ids: Collection[UUID]) -> dict[UUID, list[Place]]:
     """Who waits at each gateway, in order."""
-    return _lines(_queued().filter(gateway_id__in=gateway_ids))
+    return _lines(_QUEUED.filter(gateway_id__in=gateway_ids))
 
 
 def _lines(queued: "QuerySet[Any]") -> dict[UUID, list[Place]]:
@@ -135,13 +142,6 @@ def _lines(queued: "QuerySet[Any]") -> dict[UUID, list[Place]]:
         line = lines[row["gateway_id"]]
         line.append(Place(len(line) + 1, row["reason"], row["subject_id"], row["subject_name"]))
     return lines
-
-
-def _queued() -> "QuerySet[Any]":
-    """In order, each with its gateway."""
-    gateway_id = Subquery(Cluster.objects.filter(pk=OuterRef("subject_id")).values("gateway_id"))
-    queued = Operation.objects.filter(state=OperationState.QUEUED, subject_kind="cluster")
-    return queued.annotate(gateway_id=gateway_id).order_by("created_at", "pk")
 
 
 def _free_slots(gateway: PrivateCloudGateway) -> int:

@@ -1,4 +1,7 @@
-"""Parts that pages and streams show again and again, drawn once for each content or once for each shape."""
+"""Parts that pages and streams show again and again, drawn once for each content or once for each shape.
+
+A shape is a template's markup with gaps for what differs: a page has fifty rows, or ninety steps, of a few shapes.
+"""
 
 import html
 import re
@@ -16,19 +19,49 @@ from clusters.listing import ListedCluster
 from clusters.models import Cluster, Machine
 from palette_portal.orchestration.models import Step
 from palette_portal.orchestration.progress import ShownStep
-from palette_portal.tenants.templatetags.portal import duration
+from palette_portal.tenants.templatetags.portal import duration, time_ago
 
 register = template.Library()
 
 # No text from the database has this character.
-_GAP = re.compile(r"\0(\d)\0")
+_GAP = re.compile(r"\0(\w+)\0")
 
 
 @register.simple_tag
 @lru_cache(maxsize=4096)
-def cluster_row(listed: ListedCluster) -> SafeString:
+def cluster_row(listed: ListedCluster, *, oob: bool = False) -> SafeString:
     """The key is all that the markup tells: what is kept is never out of date, nor one person's."""
-    return render_to_string("clusters/_cluster_row.html", {"listed": listed, "oob": False})
+    told = {name: html.escape(text) for name, text in _told_by_row(listed).items() if text}
+    shape = _row_shape(listed.state, listed.health, listed.purpose, tuple(told), oob)
+    return mark_safe(shape.format_map({**told, "age": time_ago(listed.created_at)}))
+
+
+def _told_by_row(listed: ListedCluster) -> dict[str, str]:
+    return {
+        "key": listed.id.hex,
+        "address": listed.address,
+        "name": listed.name,
+        "place": str(listed.place) if listed.place else "",
+        "place_reason": listed.place.reason if listed.place else "",
+        "profile_name": listed.profile_name or "",
+        "version": listed.version or "",
+        "kubernetes_version": listed.kubernetes_version,
+        "running_nodes": str(listed.running_nodes),
+        "nodes": str(listed.nodes),
+        "gateway_name": listed.gateway_name,
+        "project_name": listed.project_name or "",
+        "tag": listed.tag,
+        "tag_query": listed.tag_query,
+        "more_tags": listed.more_tags,
+        "more_tags_count": listed.more_tags_count,
+    }
+
+
+@lru_cache(maxsize=512)
+def _row_shape(state: str, health: str, purpose: str, told: tuple[str, ...], oob: bool) -> str:
+    gaps = {name: _gap(name) for name in (*told, "age")}
+    fixed = {"state": state, "health": health, "is_gateway": purpose == "gateway", "oob": oob}
+    return _with_gaps("clusters/_cluster_row.html", {**gaps, **fixed})
 
 
 class NodeConsole(NamedTuple):
@@ -79,22 +112,27 @@ def _step(shown: ShownStep, facts: Mapping[str, Any]) -> SafeString:
 
 
 def _done_step(step: Step) -> SafeString:
-    """There are a hundred of them on a page, all of a few shapes."""
     took = step.duration.total_seconds() if step.duration else None
     shape = _done_shape(step.attempt, bool(step.message), bool(step.hint))
-    told = (str(step.id), step.title, step.message, step.hint, duration(took))
-    return mark_safe(shape.format(*map(html.escape, told)))
+    title, message, hint = html.escape(step.title), html.escape(step.message), html.escape(step.hint)
+    return mark_safe(
+        shape.format(id=step.id, title=title, message=message, hint=hint, took=duration(took))
+    )
 
 
 @lru_cache(maxsize=256)
 def _done_shape(attempt: int, has_message: bool, has_hint: bool) -> str:
-    """The markup of clusters/_step.html with gaps for id, title, message, hint and how long it took."""
-    message, hint = has_message and _gap(2), has_hint and _gap(3)
-    told = {"id": _gap(0), "title": _gap(1), "message": message, "hint": hint, "attempt": attempt}
-    shown = {"step": told, "look": "done", "has_body": True, "is_open": False, "took": _gap(4)}
-    drawn = render_to_string("clusters/_step.html", {"shown": shown, "oob": False})
+    message, hint = has_message and _gap("message"), has_hint and _gap("hint")
+    told = {"id": _gap("id"), "title": _gap("title"), "message": message, "hint": hint, "attempt": attempt}
+    shown = {"step": told, "look": "done", "has_body": True, "is_open": False, "took": _gap("took")}
+    return _with_gaps("clusters/_step.html", {"shown": shown, "oob": False})
+
+
+def _gap(name: str) -> str:
+    return f"\0{name}\0"
+
+
+def _with_gaps(template_name: str, context: Mapping[str, Any]) -> str:
+    """A template's markup for str.format; the context has a `_gap` where something is to be filled in, escaped."""
+    drawn = render_to_string(template_name, dict(context))
     return _GAP.sub(r"{\1}", drawn.replace("{", "{{").replace("}", "}}"))
-
-
-def _gap(place: int) -> str:
-    return f"\0{place}\0"

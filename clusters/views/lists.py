@@ -101,8 +101,8 @@ def _choices(user: User, clusters: ClusterQuerySet) -> dict[str, Any]:
         "states": ClusterState.values,
         "healths": ClusterHealth.values,
         "projects": user.visible_projects,
-        "gateways": list(own.filter(Exists(used)).order_by("name").only("name")),
-        "profiles": list(ClusterProfile.objects.visible_to(user).order_by("name").only("name")),
+        "gateways": own.filter(Exists(used)).order_by("name").values_list("pk", "name", named=True),
+        "profiles": ClusterProfile.objects.visible_to(user).order_by("name").values_list("pk", "name", named=True),
     }
 
 

@@ -20,7 +20,7 @@ from palette_portal.tenants.models import Membership, User
 class Backend(AuthenticationBackend):  # type: ignore[misc]
     def get_user(self, user_id: Any) -> User | None:
         """Every request needs tenant and roles too: one query for all, a second one for who has no roles."""
-        held = list(Membership.objects.filter(user=user_id).select_related("user__tenant"))
+        held = list(Membership.objects.filter(user=user_id).order_by().select_related("user__tenant"))
         users = [held[0].user] if held else User.objects.select_related("tenant").filter(pk=user_id)
         user = next(iter(users), None)
         if user is not None:

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.utils import timezone
 
 from clusters.models import Cluster
-from clusters.profiles.models import ClusterProfile, ProfileVersion
+from clusters.profiles.models import ClusterProfile, ProfileType, ProfileVersion
 from tests.factories import make_tenant
 
 
@@ -21,8 +21,10 @@ def copies_of(cluster: Cluster, count: int, **fields: Any) -> list[Cluster]:
     )
 
 
-def make_profile(name: str, version: str = "1.0.0", *, published: bool = True) -> ProfileVersion:
-    profile = ClusterProfile.objects.get_or_create(tenant=make_tenant(), name=name)[0]
+def make_profile(
+    name: str, version: str = "1.0.0", *, published: bool = True, type: str = ProfileType.FULL
+) -> ProfileVersion:
+    profile = ClusterProfile.objects.get_or_create(tenant=make_tenant(), name=name, type=type)[0]
     major, minor, patch = map(int, version.split("."))
     return ProfileVersion.objects.create(
         profile=profile,

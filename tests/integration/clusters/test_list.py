@@ -168,7 +168,7 @@ def test_list_filters_by_project_gateway_and_profile(client: Client, shop: Clust
 
 
 def test_list_filters_by_an_add_on_profile_too(client: Client, shop: Cluster) -> None:
-    version, own = make_profile("monitoring"), make_profile("starter")
+    version, own = make_profile("monitoring", type="add-on"), make_profile("starter")
     watched = make_cluster(project=make_project(), name="watched", profile_version=own)
     ClusterAddOn.objects.create(cluster=watched, profile=version.profile, version=version, position=1)
 

@@ -1,4 +1,4 @@
-"""Parts are drawn once for each content: whatever they tell of is a part of the key."""
+"""Parts are drawn once for each content or shape: whatever they tell of is a part of the key, or filled in."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,6 +12,7 @@ from django.template.loader import render_to_string
 from clusters.actions.queue import Place
 from clusters.listing import ListedCluster
 from clusters.models import Cluster, Machine
+from clusters.templatetags.cluster_parts import cluster_row
 from gateways.models import CloudAccount
 from palette_portal.orchestration.models import Step
 from palette_portal.orchestration.progress import ShownStep
@@ -69,6 +70,7 @@ def drawn(step: Step, **context: object) -> str:
     ("change", "told"),
     [
         ({"name": "<b>"}, ">&lt;b&gt;</a>"),
+        ({"name": "{state}"}, ">{state}</a>"),
         ({"purpose": "gateway"}, ">Gateway</span>"),
         ({"state": "Deleting"}, "Deleting</span>"),
         (
@@ -103,7 +105,7 @@ def test_row_leads_to_the_details() -> None:
 
 
 def test_row_of_the_page_is_not_swapped_out_of_band() -> None:
-    patch = render_to_string("clusters/_cluster_row.html", {"listed": ROW, "oob": True})
+    patch = cluster_row(ROW, oob=True)
 
     assert "hx-swap-oob" in patch
     assert row(ROW) == patch.replace(' hx-swap-oob="true"', "")
