@@ -1,5 +1,5 @@
 # Everything a person types. Each target makes what it needs from nothing.
-# Variables: PORT (8000), DATA (.data), DATABASE_URL (use this server), VCENTER=none (no lab), PYTHON (python3)
+# Variables: PORT (8000), DATA (.data), DATABASE_URL (use this server), VCENTER=none (no lab), PYTHON (the system's python3)
 .DEFAULT_GOAL := help
 .PHONY: help demo run installer release test check lab chaos bench format clean
 MAKEFLAGS += --no-print-directory
