@@ -1,6 +1,6 @@
 """The packs of a cluster as Cluster Details shows them, its profiles, and newer versions of those."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -75,7 +75,7 @@ def _shown_profile(cluster: Cluster, version: ProfileVersion) -> ShownProfile:
     return ShownProfile(version, newer, is_own=version.pk == cluster.profile_version_id)
 
 
-def _versions(ids: Sequence[UUID]) -> dict[UUID, ProfileVersion]:
+def _versions(ids: Sequence[UUID]) -> Mapping[UUID, ProfileVersion]:
     """With `newer`: the newest published version of the profile if it is newer than this one."""
     later = ProfileVersion.objects.filter(profile=OuterRef("profile"), rank__gt=OuterRef("rank"))
     newest = later.exclude(published_at=None).order_by("-rank").values("version")[:1]

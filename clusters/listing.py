@@ -43,6 +43,7 @@ _SORTS: Mapping[str, Order | GroupedOrder] = {
     "project": GroupedOrder("project", Project.objects.all(), {"project": Lower("name")}),
     "created": Order({"created": F("created_at")}),
 }
+_TENANT_OF_GROUP = {"profile": "profile__tenant", "gateway": "tenant", "project": "tenant"}
 
 
 _OWN = (
@@ -108,9 +109,13 @@ class ListFilter:
         """Nothing is left out."""
         return replace(self, sort=DEFAULT_SORT) == type(self)()
 
-    @property
-    def order(self) -> Order | GroupedOrder:
-        return replace(_SORTS[self.sort.removeprefix("-")], descending=self.sort.startswith("-"))
+    def order_in(self, tenant_id: UUID) -> Order | GroupedOrder:
+        """Groups of other tenants would be gone through as well, for not one row."""
+        name = self.sort.removeprefix("-")
+        order = replace(_SORTS[name], descending=self.sort.startswith("-"))
+        if isinstance(order, GroupedOrder):
+            return replace(order, groups=order.groups.filter(**{_TENANT_OF_GROUP[name]: tenant_id}))
+        return order
 
     def sorted_by(self, name: str) -> Self:
         """By this column; the other way round when it is sorted by it already."""
@@ -203,10 +208,10 @@ def clusters_for(user: User, *, scope: Project | None) -> ClusterQuerySet:
 
 
 def list_page(
-    clusters: ClusterQuerySet, wanted: ListFilter, *, at: str = "", size: int = ROWS_PER_PAGE
+    clusters: ClusterQuerySet, wanted: ListFilter, tenant_id: UUID, *, at: str = "", size: int = ROWS_PER_PAGE
 ) -> ListPage:
     """Four queries: the keys from narrow rows, the rows themselves, their nodes, who waits."""
-    page: KeyPage = key_page(wanted.apply(clusters), wanted.order, at=at, size=size)
+    page: KeyPage = key_page(wanted.apply(clusters), wanted.order_in(tenant_id), at=at, size=size)
     return ListPage(rows_of(page.ids), page.previous, page.next)
 
 
@@ -218,11 +223,13 @@ def count_of(clusters: ClusterQuerySet, wanted: ListFilter) -> str:
     return "1 cluster" if count == 1 else f"{count:,} clusters"
 
 
-def all_rows(clusters: ClusterQuerySet, wanted: ListFilter, *, size: int = 500) -> Iterator[ListedCluster]:
-    page = list_page(clusters, wanted, size=size)
+def all_rows(
+    clusters: ClusterQuerySet, wanted: ListFilter, tenant_id: UUID, *, size: int = 500
+) -> Iterator[ListedCluster]:
+    page = list_page(clusters, wanted, tenant_id, size=size)
     yield from page.rows
     while page.next:
-        page = list_page(clusters, wanted, at=page.next, size=size)
+        page = list_page(clusters, wanted, tenant_id, at=page.next, size=size)
         yield from page.rows
 
 

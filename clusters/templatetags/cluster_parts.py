@@ -1,6 +1,6 @@
 """Parts that pages and streams show again and again, drawn once for each content or once for each shape.
 
-A shape is a template's markup with gaps for what differs: a page has fifty rows, or ninety steps, of a few shapes.
+A shape is a template's markup with gaps for what differs: fifty rows, or ninety steps, have a few shapes.
 """
 
 import html
@@ -115,9 +115,7 @@ def _done_step(step: Step) -> SafeString:
     took = step.duration.total_seconds() if step.duration else None
     shape = _done_shape(step.attempt, bool(step.message), bool(step.hint))
     title, message, hint = html.escape(step.title), html.escape(step.message), html.escape(step.hint)
-    return mark_safe(
-        shape.format(id=step.id, title=title, message=message, hint=hint, took=duration(took))
-    )
+    return mark_safe(shape.format(id=step.id, title=title, message=message, hint=hint, took=duration(took)))
 
 
 @lru_cache(maxsize=256)
@@ -133,6 +131,6 @@ def _gap(name: str) -> str:
 
 
 def _with_gaps(template_name: str, context: Mapping[str, Any]) -> str:
-    """A template's markup for str.format; the context has a `_gap` where something is to be filled in, escaped."""
+    """A template's markup for str.format; the context has a `_gap` for each text to be filled in, escaped."""
     drawn = render_to_string(template_name, dict(context))
     return _GAP.sub(r"{\1}", drawn.replace("{", "{{").replace("}", "}}"))

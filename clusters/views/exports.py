@@ -27,8 +27,9 @@ EVENT_COLUMNS = ["number", "at", "severity", "reason", "object_kind", "object_na
 @login_required
 def cluster_export(request: HttpRequest, kind: str) -> HttpResponseBase:
     wanted = ListFilter.from_query(request.GET)
-    clusters = clusters_for(signed_in(request), scope=getattr(request, "project", None))
-    rows = (_cluster_row(listed) for listed in all_rows(clusters, wanted))
+    user = signed_in(request)
+    clusters = clusters_for(user, scope=getattr(request, "project", None))
+    rows = (_cluster_row(listed) for listed in all_rows(clusters, wanted, user.own_tenant_id))
     return download(rows, columns=CLUSTER_COLUMNS, kind=kind, name="clusters")
 
 

@@ -37,7 +37,7 @@ def cluster_list(request: HttpRequest) -> HttpResponse:
     choices = _choices(user, clusters)
     context = {
         "filter": wanted,
-        "page": list_page(clusters, wanted, at=request.GET.get("at", "")),
+        "page": list_page(clusters, wanted, user.own_tenant_id, at=request.GET.get("at", "")),
         "count": count_of(clusters, wanted),
         "columns": columns_of(wanted),
         "chips": chips_of(wanted, choices),
@@ -101,9 +101,13 @@ def _choices(user: User, clusters: ClusterQuerySet) -> dict[str, Any]:
         "states": ClusterState.values,
         "healths": ClusterHealth.values,
         "projects": user.visible_projects,
-        "gateways": own.filter(Exists(used)).order_by("name").values_list("pk", "name", named=True),
-        "profiles": ClusterProfile.objects.visible_to(user).order_by("name").values_list("pk", "name", named=True),
+        "gateways": _named(own.filter(Exists(used))),
+        "profiles": _named(ClusterProfile.objects.visible_to(user)),
     }
+
+
+def _named(rows: QuerySet[Any]) -> QuerySet[Any, Any]:
+    return rows.order_by("name").values_list("pk", "name", named=True)
 
 
 def _scope(request: HttpRequest) -> Project | None:

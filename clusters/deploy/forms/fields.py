@@ -43,7 +43,7 @@ class TagsField(ListField):
 
 
 class LabelsField(ListField):
-    """`key=value`, separated by commas; cleaned to a dictionary."""
+    """`key=value` or `key=`, separated by commas; cleaned to a dictionary."""
 
     def prepare_value(self, value: Any) -> Any:
         return (
@@ -58,8 +58,8 @@ class LabelsField(ListField):
 
     def problems(self, values: list[str]) -> Iterable[str]:
         pairs = [value.partition("=") for value in values]
-        for whole, (key, _, text) in zip(values, pairs, strict=True):
-            if not is_label_key(key) or not is_label_value(text):
+        for whole, (key, equals, text) in zip(values, pairs, strict=True):
+            if not equals or not is_label_key(key) or not is_label_value(text):
                 yield f"“{whole}” is not a label: write key=value with letters, digits, “-”, “_” and “.”."
             elif is_reserved(key):
                 own = f"example.com/{key.rpartition('/')[2]}"

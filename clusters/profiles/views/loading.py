@@ -9,7 +9,6 @@ from palette_portal.http import Conflict
 from palette_portal.tenants.models import Project, Tenant, User
 from palette_portal.tenants.permissions import (
     Permission,
-    can_somewhere,
     check,
     check_somewhere,
     reason_against,
@@ -56,12 +55,6 @@ def get_layer(version: ProfileVersion, pack: str) -> ProfileLayer:
 
 def change_denied(user: User, profile: ClusterProfile) -> str:
     return reason_against(user, Permission.MANAGE_CLUSTER_PROFILES, project=profile.project)
-
-
-def create_denied(user: User) -> str:
-    if can_somewhere(user, Permission.MANAGE_CLUSTER_PROFILES):
-        return ""
-    return reason_against(user, Permission.MANAGE_CLUSTER_PROFILES)
 
 
 def chosen_project(request: HttpRequest) -> Project | None:

@@ -14,7 +14,6 @@ from clusters.profiles.pages import detail_context, list_rows
 from clusters.profiles.views.loading import (
     change_denied,
     chosen_project,
-    create_denied,
     crumbs,
     get_profile_for_change,
     get_profile_or_404,
@@ -24,7 +23,7 @@ from clusters.profiles.views.loading import (
 )
 from clusters.profiles.yaml_text import Problem
 from palette_portal.http import Conflict, page_of
-from palette_portal.tenants.permissions import Permission, check_somewhere
+from palette_portal.tenants.permissions import Permission, check_somewhere, reason_against_somewhere
 from palette_portal.tenants.requests import signed_in
 
 
@@ -38,7 +37,7 @@ def profile_list(request: HttpRequest) -> HttpResponse:
     context = {
         "page": page,
         "rows": list_rows(page),
-        "create_denied": create_denied(user),
+        "create_denied": reason_against_somewhere(user, Permission.MANAGE_CLUSTER_PROFILES),
         "crumbs": crumbs(),
     }
     return render(request, "profiles/profile_list.html", context)
@@ -121,7 +120,7 @@ def profile_detail(request: HttpRequest, profile_id: UUID, version: str = "") ->
     context = {
         **detail_context(found, user),
         "change_denied": change_denied(user, found.profile),
-        "create_denied": create_denied(user),
+        "create_denied": reason_against_somewhere(user, Permission.MANAGE_CLUSTER_PROFILES),
         "crumbs": crumbs(version=found),
     }
     return render(request, "profiles/profile_detail.html", context)

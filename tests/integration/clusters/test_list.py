@@ -9,6 +9,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from clusters.keyset import GroupedOrder
+from clusters.listing import ListFilter
 from clusters.models import Cluster, ClusterAddOn
 from clusters.states import MachineState
 from palette_portal.tenants.models import User
@@ -267,6 +269,20 @@ def test_list_sorts_by_what_clusters_belong_to_and_then_by_name(client: Client, 
     assert names(client, "sort=project") == ["body", "a", "m", "x", "z", "shop"]
     assert names(client, "sort=gateway") == ["a", "body", "m", "x", "z", "shop"]
     assert names(client, "sort=gateway&q=bo") == [body.name]
+
+
+@pytest.mark.parametrize("sort", ["gateway", "-project", "profile"])
+def test_order_goes_through_groups_of_the_own_tenant_only(shop: Cluster, sort: str) -> None:
+    make_profile("starter")
+    make_gateway(make_tenant("other"))
+
+    own = ListFilter(sort=sort).order_in(shop.tenant_id)
+    others = ListFilter(sort=sort).order_in(make_tenant("other").pk)
+
+    assert isinstance(own, GroupedOrder)
+    assert isinstance(others, GroupedOrder)
+    assert own.groups.count() == 1
+    assert others.groups.count() == (sort == "gateway")
 
 
 @pytest.mark.parametrize("sort", ["gateway", "-project", "profile"])

@@ -1,4 +1,4 @@
-"""Parts are drawn once for each content or shape: whatever they tell of is a part of the key, or filled in."""
+"""Parts are drawn once for each content or shape: whatever they tell of is in the key or filled in."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

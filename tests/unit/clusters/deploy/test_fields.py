@@ -26,6 +26,7 @@ def test_labels_become_a_dictionary() -> None:
     ("text", "said"),
     [
         ("=web", "is not a label"),
+        ("my tier=web", "“my” is not a label"),
         ("tier=-web", "is not a label"),
         ("Acme.test/x=1", "is not a label"),
         ("a" * 64 + "=1", "is not a label"),
