@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.template.loader import render_to_string
 
-from clusters.details import aside_context, head_context, nodes_context
+from clusters.details import aside_context, head_context, nodes_context, overview_context
 from clusters.event_log import EventFilter, events_after
 from clusters.leaving import leftovers_context
 from clusters.listing import ROWS_PER_PAGE, rows_of
@@ -85,11 +85,14 @@ class _Page:
 
     def snapshot(self) -> list[Message]:
         cluster = self._cluster()
-        head = head_context(cluster)
-        messages = [self._state(head), self._actions(cluster, head["progress"])]
-        if self.tab == "overview":
-            messages.append(_patch("clusters/_steps.html", {**head, "retry_denied": self.rights.change}))
-        return [*messages, *self._tab(cluster, head["progress"])]
+        is_overview = self.tab == "overview"
+        shown = overview_context(cluster, rights=self.rights) if is_overview else head_context(cluster)
+        messages = [self._state(shown), self._actions(cluster, shown["progress"])]
+        if not is_overview:
+            return [*messages, *self._tab(cluster, shown["progress"])]
+        # An operation that begins or ends changes the order of steps and conditions.
+        parts = ("_flow", "_summary", "_packs", "_node_list")
+        return [*messages, *(_patch(f"clusters/{part}.html", shown) for part in parts)]
 
     def log_after(self, number: int) -> list[Message]:
         if self.tab != "events":

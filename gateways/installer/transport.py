@@ -56,9 +56,12 @@ class Transport:
         except urllib.error.HTTPError as error:
             with error:
                 return _read(error)
+        except urllib.error.URLError as error:
+            explained = self._explain(error.reason)
         except (OSError, http.client.HTTPException) as error:
-            cause = error.reason if isinstance(error, urllib.error.URLError) else error
-            raise self._explain(cause) from None
+            explained = self._explain(error)
+        # Raised up there it would keep the cause, and with it the connection to a proxy that refused.
+        raise explained
 
     def own_address(self) -> str:
         """The address this VM uses towards the portal; nothing is sent."""

@@ -115,9 +115,9 @@ def count_down(until: datetime | None) -> SafeString:
 
 
 @register.filter
-def duration(seconds: float | None) -> str:
-    """45s, 4m 08s, 1h 02m."""
-    if seconds is None:
+def duration(seconds: float | str | None) -> str:
+    """45s, 4m 08s, 1h 02m. Nothing for what templates make of a duration that is not there, an empty text."""
+    if seconds is None or seconds == "":
         return ""
     whole = max(0, int(seconds))
     hours, minutes = divmod(whole // 60, 60)

@@ -83,7 +83,7 @@ def test_every_tab_streams_its_parts(tab: str) -> None:
     make_machine(make_machine_pool(cluster))
     subscription = ClusterChannel().open(amelia(), {"cluster_id": str(cluster.pk)}, {"tab": tab})
     parts = {
-        "overview": ["steps", "conditions", "packs", "summary", "node-list"],
+        "overview": ["flow", "packs", "summary", "node-list"],
         "nodes": ["node-table"],
     }
 
@@ -93,6 +93,23 @@ def test_every_tab_streams_its_parts(tab: str) -> None:
     ids = set(re.findall(r'id="([\w-]+)"[^>]* hx-swap-oob="true"', html))
     assert ids >= {"cluster-state", "cluster-actions", *parts.get(tab, [])}
     assert ("summary" in ids, "node-table" in ids) == (tab == "overview", tab == "nodes")
+
+
+def test_steps_stand_first_only_while_they_run() -> None:
+    cluster = make_cluster(state=ClusterState.RUNNING)
+    spec = StepSpec("one", "One", "no.function")
+    operation = start_operation(kind=OperationKind.UPDATE, subject=cluster.subject, steps=[spec], by=None)
+    subscription = ClusterChannel().open(amelia(), {"cluster_id": str(cluster.pk)}, {})
+    assert subscription
+
+    def order() -> list[str]:
+        html = "".join(message.html for message in subscription.changed(change))
+        return re.findall(r'id="(steps|conditions)"', html)
+
+    change = Change(cluster.tenant_id, "cluster", cluster.pk)
+    assert order() == ["steps", "conditions"]
+    cancel_operation(operation, by=None)
+    assert order() == ["conditions", "steps"]
 
 
 def test_streams_of_people_with_other_rights_are_apart() -> None:

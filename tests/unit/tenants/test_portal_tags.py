@@ -85,9 +85,18 @@ def test_segments_of_nothing_are_not_complete() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(0, "0s"), (59.9, "59s"), (60, "1m 00s"), (248, "4m 08s"), (3720, "1h 02m"), (-5, "0s"), (None, "")],
+    [
+        (0, "0s"),
+        (59.9, "59s"),
+        (60, "1m 00s"),
+        (248, "4m 08s"),
+        (3720, "1h 02m"),
+        (-5, "0s"),
+        (None, ""),
+        ("", ""),
+    ],
 )
-def test_duration_in_words(seconds: float | None, words: str) -> None:
+def test_duration_in_words(seconds: float | str | None, words: str) -> None:
     assert render("{{ seconds|duration }}", seconds=seconds) == words
 
 
