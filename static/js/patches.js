@@ -5,20 +5,30 @@ const kept = new Map();
 document.addEventListener("htmx:oobBeforeSwap", ({ detail: { target, fragment } }) => {
   const focused = target.contains(document.activeElement) ? document.activeElement : null;
   kept.set(target.id, {
-    focus: focused && { id: focused.id, isSummary: focused.matches("summary") },
+    focus: focused && freshFocus(focused, fragment, target),
     menu: target.querySelector(".menu:popover-open")?.id,
   });
   for (const details of target.querySelectorAll("details[data-touched]")) keepOpenness(details, fragment, target);
 });
 
 function keepOpenness(details, fragment, target) {
-  const position = [...target.querySelectorAll("details")].indexOf(details);
-  const fresh = details.id
-    ? fragment.querySelector(`#${CSS.escape(details.id)}`)
-    : fragment.querySelectorAll("details")[position];
+  const fresh = counterpart(details, fragment, target);
   if (!fresh) return;
   fresh.open = details.open;
   fresh.dataset.touched = "";
+}
+
+function freshFocus(focused, fragment, target) {
+  if (focused.id) return fragment.querySelector(`#${CSS.escape(focused.id)}`);
+  return focused.matches("summary") && counterpart(focused.parentElement, fragment, target)?.querySelector("summary");
+}
+
+// The one in the same place of what has an id around it: a step is found wherever its list went.
+function counterpart(details, fragment, target) {
+  if (details.id) return fragment.querySelector(`#${CSS.escape(details.id)}`);
+  const owner = details.closest("[id]");
+  const freshOwner = owner === target ? fragment : fragment.querySelector(`#${CSS.escape(owner.id)}`);
+  return freshOwner?.querySelectorAll("details")[[...owner.querySelectorAll("details")].indexOf(details)];
 }
 
 document.addEventListener("htmx:oobAfterSwap", ({ detail: { target } }) => {
@@ -26,10 +36,7 @@ document.addEventListener("htmx:oobAfterSwap", ({ detail: { target } }) => {
   kept.delete(target.id);
   // By its button, which is what the browser places it beside.
   if (menu) document.querySelector(`[popovertarget="${menu}"]`)?.click();
-  if (!focus) return;
-  const part = document.getElementById(target.id);
-  const again = focus.id ? document.getElementById(focus.id) : focus.isSummary && part?.querySelector("summary");
-  if (again) again.focus({ preventScroll: true });
+  if (focus) focus.focus({ preventScroll: true });
 });
 
 document.addEventListener("click", (event) => {

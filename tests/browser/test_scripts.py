@@ -188,6 +188,30 @@ def test_patched_part_stays_open_and_keeps_the_focus(page: Page, show: Show) -> 
     expect(page.locator("summary")).to_be_focused()
 
 
+def test_what_was_opened_is_found_wherever_its_list_went(page: Page, show: Show) -> None:
+    def steps(*names: str) -> str:
+        shown = "".join(
+            f'<li id="{name}"><details><summary>{name}</summary>of {name}</details></li>' for name in names
+        )
+        return f'<div id="part" hx-swap-oob="true"><ol>{shown}</ol></div>'
+
+    stream(page)
+    show(
+        LOG.replace(
+            '<div id="part"><details><summary id="s">More</summary>text</details></div>', steps("a", "b")
+        )
+    )
+    page.get_by_text("b", exact=True).click()
+    page.unroute_all()
+    stream(page, f"event: patch\ndata: {steps('c', 'b', 'd')}\n\n")
+
+    hide(page, hidden=True)
+    hide(page, hidden=False)
+
+    expect(page.locator("#part details[open]")).to_have_text(["bof b"])
+    expect(page.get_by_text("b", exact=True)).to_be_focused()
+
+
 def test_part_is_not_replaced_under_a_pressed_button(page: Page, show: Show) -> None:
     part = '<div id="part" hx-swap-oob="true"><details><summary id="s">More</summary>new text</details></div>'
     stream(page)
